@@ -1,0 +1,173 @@
+-- Subjects and their profiles, as models see them.
+
+CREATE FUNCTION pql.trial_at(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL)
+RETURNS TABLE (user_id text, started_at timestamptz, next_start timestamptz, ends_at timestamptz, plan text,
+	converted_at timestamptz, mrr float8, conversion_source text, paid_before boolean, signup jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT s.user_id, s.started_at, s.next_start, s.ends_at, s.plan, s.converted_at, s.mrr,
+		s.conversion_source, s.paid_before, s.signup
+	FROM (
+		SELECT t.user_id, t.started_at, lead(t.started_at) OVER by_start AS next_start, t.ends_at, t.plan,
+			t.converted_at, t.mrr, t.conversion_source,
+			min(t.converted_at) OVER (PARTITION BY t.user_id) < t.started_at AS paid_before, t.signup
+		FROM (
+			SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.converted_at, r.mrr, r.conversion_source,
+				NULL::jsonb AS signup
+			FROM pql.trial r
+			WHERE isfinite(r.started_at) AND (only_user IS NULL OR r.user_id = only_user)
+			UNION ALL
+			SELECT e.user_id, e.occurred_at, NULL, NULL, NULL, NULL, NULL, e.properties
+			FROM (
+				SELECT DISTINCT ON (x.user_id, x.occurred_at) x.user_id, x.occurred_at, x.properties
+				FROM pql.event x
+				WHERE x.event = 'signup_complete' AND x.user_id IS NOT NULL AND isfinite(x.occurred_at)
+					AND x.occurred_at <= as_of
+					AND (known_at IS NULL OR x.received_at IS NULL OR x.received_at <= known_at)
+					AND (only_user IS NULL OR x.user_id = only_user)
+					AND NOT EXISTS (SELECT FROM pql.trial)
+				ORDER BY x.user_id, x.occurred_at, x.properties
+			) e
+		) t
+		WINDOW by_start AS (PARTITION BY t.user_id ORDER BY t.started_at)
+	) s
+	WHERE s.started_at <= as_of;
+END;
+COMMENT ON FUNCTION pql.trial_at(timestamptz, timestamptz, text) IS 'Trials started by as_of, with the start of the user''s next one. While pql.trial is empty, the event signup_complete starts trials and its properties stand in signup.';
+
+CREATE FUNCTION pql.subject_at(per_trial boolean, as_of timestamptz, known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL)
+RETURNS TABLE (user_id text, started_at timestamptz, next_start timestamptz, ends_at timestamptz, plan text,
+	converted_at timestamptz, mrr float8, conversion_source text, paid_before boolean, signup jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT t.user_id, t.started_at, t.next_start, t.ends_at, t.plan, t.converted_at, t.mrr,
+		t.conversion_source, t.paid_before, t.signup
+	FROM pql.trial_at(as_of, known_at, only_user) t
+	WHERE per_trial
+	UNION ALL
+	SELECT u.user_id, u.started_at, NULL, u.ends_at, u.plan, u.converted_at, u.mrr, u.conversion_source, NULL, u.signup
+	FROM (
+		SELECT x.user_id, min(x.started_at) AS started_at, min(x.converted_at) AS converted_at,
+			(array_agg(x.ends_at ORDER BY x.started_at DESC NULLS LAST))[1] AS ends_at,
+			(array_agg(x.plan ORDER BY x.started_at DESC NULLS LAST))[1] AS plan,
+			(array_agg(x.mrr ORDER BY x.started_at DESC NULLS LAST))[1] AS mrr,
+			(array_agg(x.conversion_source ORDER BY x.started_at DESC NULLS LAST))[1] AS conversion_source,
+			(array_agg(x.signup ORDER BY x.started_at DESC NULLS LAST))[1] AS signup
+		FROM (
+			SELECT t.user_id, t.started_at, t.ends_at, t.plan, t.converted_at, t.mrr, t.conversion_source, t.signup
+			FROM pql.trial_at(as_of, known_at, only_user) t
+			WHERE NOT per_trial
+			UNION ALL
+			SELECT p.user_id, CASE WHEN isfinite(p.signed_up_at) THEN p.signed_up_at END, NULL, NULL, p.paid_at,
+				NULL, NULL, NULL
+			FROM pql.person p
+			WHERE NOT per_trial AND (only_user IS NULL OR p.user_id = only_user)
+		) x
+		GROUP BY x.user_id
+	) u
+	WHERE u.started_at IS NULL OR u.started_at <= as_of;
+END;
+COMMENT ON FUNCTION pql.subject_at(boolean, timestamptz, timestamptz, text) IS 'What a model judges: trials, or users with the earliest of sign-up and first trial as their start and what is known of their latest trial.';
+
+CREATE FUNCTION pql.fact_history_at(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL)
+RETURNS TABLE (subject text, history jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT f.subject, jsonb_object_agg(f.name, f.entries)
+	FROM (
+		SELECT k.subject, k.name,
+			jsonb_agg(jsonb_build_object('value', k.value, 'recorded_at', k.recorded_at) ORDER BY k.recorded_at) AS entries
+		FROM (
+			SELECT r.subject, r.name, r.value, r.recorded_at FROM pql.fact r
+			UNION ALL
+			-- the kind of an address changes with the address
+			SELECT r.subject, 'person.email_kind', to_jsonb(pql.email_kind(r.value #>> '{}')), r.recorded_at
+			FROM pql.fact r WHERE r.name = 'person.email'
+		) k
+		WHERE k.recorded_at <= as_of AND (known_at IS NULL OR k.recorded_at <= known_at)
+			AND k.name NOT LIKE 'lead.%'
+			AND (only_user IS NULL OR k.subject = only_user
+				OR k.subject = (SELECT p.account_id FROM pql.person p WHERE p.user_id = only_user))
+		GROUP BY k.subject, k.name
+	) f
+	GROUP BY f.subject;
+END;
+COMMENT ON FUNCTION pql.fact_history_at(timestamptz, timestamptz, text) IS 'History of facts by subject as pql.judge reads it, as far as it was known. Facts whose rows are all later are absent here, and pql.profile_of takes them out of the profile.';
+
+CREATE FUNCTION pql.lead_history(of_user text, since timestamptz, until timestamptz, as_of timestamptz, known_at timestamptz)
+RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT jsonb_object_agg(f.name, f.entries)
+	FROM (
+		SELECT r.name, jsonb_agg(jsonb_build_object('value', r.value, 'recorded_at', r.recorded_at) ORDER BY r.recorded_at) AS entries
+		FROM pql.fact r
+		WHERE r.subject = of_user AND r.name >= 'lead.' AND r.name < 'lead/'
+			AND (since IS NULL OR r.recorded_at >= since) AND (until IS NULL OR r.recorded_at < until)
+			AND r.recorded_at <= as_of AND (known_at IS NULL OR r.recorded_at <= known_at)
+		GROUP BY r.name
+	) f;
+END;
+COMMENT ON FUNCTION pql.lead_history(text, timestamptz, timestamptz, timestamptz, timestamptz) IS 'What was recorded of the lead (dispositions) within one trial.';
+
+CREATE FUNCTION pql.matched_lists(person jsonb, account jsonb) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT jsonb_object_agg(l.list, coalesce(
+		(SELECT jsonb_agg(e.entry) FROM pql.list_entry e
+		 WHERE e.list = l.list AND e.entry IN (SELECT v.value FROM jsonb_each_text(person || account) v)), '[]'))
+	FROM (SELECT DISTINCT x.list FROM pql.list_entry x) l;
+END;
+COMMENT ON FUNCTION pql.matched_lists(jsonb, jsonb) IS 'Named lists with those entries that equal one of the facts: all that "in_list" can ask about one subject.';
+
+CREATE FUNCTION pql.profile_of(model jsonb, as_of timestamptz, known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL)
+RETURNS TABLE (user_id text, account_id text, started_at timestamptz, profile jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT s.user_id, p.account_id, s.started_at,
+		jsonb_build_object(
+			'person', f.person,
+			'account', f.account,
+			'trial', jsonb_strip_nulls(jsonb_build_object('started_at', s.started_at, 'ends_at', s.ends_at, 'plan', s.plan,
+				'converted_at', s.converted_at, 'mrr', s.mrr, 'conversion_source', s.conversion_source)),
+			'history', jsonb_strip_nulls(jsonb_build_object(
+					'person.opted_out', CASE WHEN p.opted_out_at <= as_of THEN
+						jsonb_build_array(jsonb_build_object('value', true, 'recorded_at', p.opted_out_at)) END,
+					'person.suppressed', CASE WHEN p.suppressed_at <= as_of THEN
+						jsonb_build_array(jsonb_build_object('value', true, 'recorded_at', p.suppressed_at)) END))
+				|| coalesce(hp.history, '{}') || coalesce(ha.history, '{}')
+				|| coalesce(CASE WHEN any_lead.found THEN
+					pql.lead_history(s.user_id, s.started_at, s.next_start, as_of, known_at) END, '{}'))
+		|| CASE WHEN any_list.found THEN jsonb_build_object('lists', pql.matched_lists(f.person, f.account)) ELSE '{}' END
+	FROM pql.subject_at((SELECT i.per_trial FROM pql.model_info(model) i), as_of, known_at, only_user) s
+	LEFT JOIN pql.person p ON p.user_id = s.user_id
+	LEFT JOIN pql.account a ON a.account_id = p.account_id
+	LEFT JOIN pql.email_domain d ON d.domain = pql.email_host(coalesce(p.email, s.signup ->> 'email'))
+	LEFT JOIN pql.fact_history_at(as_of, known_at, only_user) hp ON hp.subject = s.user_id
+	LEFT JOIN pql.fact_history_at(as_of, known_at, only_user) ha ON ha.subject = p.account_id
+	LEFT JOIN (
+		SELECT m.account_id, count(*) AS members
+		FROM pql.person m
+		WHERE (m.signed_up_at IS NULL OR m.signed_up_at <= as_of)
+			AND (only_user IS NULL OR m.account_id = (SELECT o.account_id FROM pql.person o WHERE o.user_id = only_user))
+		GROUP BY m.account_id
+	) c ON c.account_id = p.account_id
+	CROSS JOIN (SELECT EXISTS (SELECT FROM pql.fact l WHERE l.name >= 'lead.' AND l.name < 'lead/') AS found) any_lead
+	CROSS JOIN (SELECT EXISTS (SELECT FROM pql.list_entry) AS found) any_list
+	CROSS JOIN LATERAL (
+		SELECT
+			coalesce(pql.profile_row(to_jsonb(p)), '{}') || jsonb_strip_nulls(jsonb_build_object(
+				'email', lower(btrim(coalesce(p.email, s.signup ->> 'email'))),
+				'email_kind', CASE WHEN pql.email_host(coalesce(p.email, s.signup ->> 'email')) IS NOT NULL
+					THEN coalesce(d.kind, 'work') END,
+				'signup_source', s.signup -> 'signup_source',
+				'paid_before_trial', coalesce(s.paid_before, false) OR coalesce(p.paid_at < s.started_at, false)))
+			AS person,
+			jsonb_strip_nulls(jsonb_build_object(
+				'name', s.signup -> 'company_name',
+				'employees', CASE WHEN jsonb_typeof(s.signup -> 'company_size') = 'number' THEN s.signup -> 'company_size' END,
+				'members', c.members)) || coalesce(pql.profile_row(to_jsonb(a)), '{}')
+			AS account
+	) f;
+END;
+COMMENT ON FUNCTION pql.profile_of(jsonb, timestamptz, timestamptz, text) IS 'The profile of every subject of a model, as pql.judge takes it: what was known by as_of (and loaded by known_at).';

@@ -1,0 +1,269 @@
+-- Scoring over what is connected.
+
+CREATE FUNCTION pql.event_query(by_load_time boolean) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	known text := CASE WHEN by_load_time THEN ' AND (%1$s.received_at IS NULL OR %1$s.received_at <= $3)' ELSE '' END;
+	query text := 'SELECT e.user_id, e.occurred_at, e.event, e.properties FROM pql.event e
+		WHERE e.user_id IS NOT NULL AND e.occurred_at <= $2' || format(known, 'e');
+BEGIN
+	-- a source's own ids are looked at only where there are any
+	IF EXISTS (SELECT FROM pql.event WHERE event_id IS NOT NULL) THEN
+		query := query || ' AND NOT EXISTS (SELECT FROM pql.event d
+			WHERE d.user_id = e.user_id AND d.event_id = e.event_id AND d.event_id IS NOT NULL AND d.ctid < e.ctid'
+			|| format(known, 'd') || ')';
+	END IF;
+	RETURN query;
+END
+$$;
+COMMENT ON FUNCTION pql.event_query(boolean) IS 'The query that reads events up to $2 (loaded by $3), each source event once.';
+
+CREATE FUNCTION pql.score_all(model text, as_of timestamptz DEFAULT now(), known_at timestamptz DEFAULT NULL, detail boolean DEFAULT false)
+RETURNS TABLE (user_id text, account_id text, started_at timestamptz, status text, score int, potential int,
+	tier text, signals text[], exclusions text[], qualified_at timestamptz, next_change_at timestamptz, explanation jsonb)
+LANGUAGE plpgsql STABLE ROWS 10000 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	doc jsonb := pql.model(model);
+	per_trial boolean := i.per_trial FROM pql.model_info(doc) i;
+	judge text := CASE WHEN detail THEN 'judge' ELSE 'judge_brief' END;
+BEGIN
+	IF doc IS NULL OR as_of IS NULL THEN
+		RAISE EXCEPTION '% is NULL', CASE WHEN doc IS NULL THEN 'model' ELSE 'as_of' END
+			USING ERRCODE = 'null_value_not_allowed', HINT = 'Write for example pql.score_all(''trial'', now()).';
+	END IF;
+	IF per_trial THEN
+		RETURN QUERY EXECUTE format($q$
+			SELECT p.user_id, p.account_id, p.started_at, v.status, v.score, v.potential, v.tier, v.signals,
+				v.exclusions, v.qualified_at, v.next_change_at, v.explanation
+			FROM pql.profile_of($1, $2, $3) p
+			LEFT JOIN (
+				SELECT e.user_id, s.started_at, pql.gather($1, e.occurred_at, e.event, e.properties, s.started_at) AS evidence
+				FROM (%s) e
+				JOIN pql.trial_at($2, $3) s ON s.user_id = e.user_id AND e.occurred_at >= s.started_at
+					AND (s.next_start IS NULL OR e.occurred_at < s.next_start)
+				GROUP BY e.user_id, s.started_at
+			) g ON g.user_id = p.user_id AND g.started_at = p.started_at
+			CROSS JOIN LATERAL pql.%I($1, g.evidence, p.profile, $2) v
+			WHERE v.status IS NOT NULL$q$, pql.event_query(known_at IS NOT NULL), judge)
+		USING doc, as_of, known_at;
+	ELSE
+		RETURN QUERY EXECUTE format($q$
+			SELECT coalesce(p.user_id, g.user_id), p.account_id, p.started_at, v.status, v.score, v.potential, v.tier,
+				v.signals, v.exclusions, v.qualified_at, v.next_change_at, v.explanation
+			FROM pql.profile_of($1, $2, $3) p
+			FULL JOIN (
+				SELECT e.user_id, pql.gather($1, e.occurred_at, e.event, e.properties, s.started_at) AS evidence
+				FROM (%s) e
+				LEFT JOIN pql.subject_at(false, $2, $3) s ON s.user_id = e.user_id
+				GROUP BY e.user_id
+			) g ON g.user_id = p.user_id
+			CROSS JOIN LATERAL pql.%I($1, g.evidence, p.profile, $2) v
+			WHERE v.status IS NOT NULL$q$, pql.event_query(known_at IS NOT NULL), judge)
+		USING doc, as_of, known_at;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION pql.score_all(text, timestamptz, timestamptz, boolean) IS 'The verdict on every subject of the active version of a model, as of an instant: events, facts and conversions after it do not count. known_at: only what was loaded by then. detail: with the explanation, which costs more than everything else together. account_id and a start may be NULL where they are not known. An unknown model is an ERROR.';
+
+CREATE FUNCTION pql.hypothetical_events(events jsonb, as_of timestamptz)
+RETURNS TABLE (occurred_at timestamptz, event text, properties jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	item jsonb;
+	n int := 0;
+BEGIN
+	IF events IS NULL THEN
+		RETURN;
+	END IF;
+	IF jsonb_typeof(events) <> 'array' THEN
+		RAISE EXCEPTION 'events is no JSON array'
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = 'Write for example ''[{"event": "invite_sent", "properties": {"invitee_email": "a@b.example"}}]''.';
+	END IF;
+	FOR item IN SELECT e FROM jsonb_array_elements(events) e LOOP
+		IF jsonb_typeof(item) <> 'object' OR jsonb_typeof(item -> 'event') IS DISTINCT FROM 'string'
+			OR EXISTS (SELECT FROM jsonb_object_keys(item) k WHERE k NOT IN ('event', 'properties', 'occurred_at')) THEN
+			RAISE EXCEPTION 'events[%] is no event: %', n, left(item::text, 80)
+				USING ERRCODE = 'invalid_parameter_value',
+					DETAIL = 'An event has "event", and may have "properties" and "occurred_at".',
+					HINT = 'Without "occurred_at" it happens at as_of.';
+		END IF;
+		IF (item ->> 'occurred_at')::timestamptz > as_of THEN
+			RAISE EXCEPTION 'events[%] happens after as_of', n
+				USING ERRCODE = 'invalid_parameter_value',
+					DETAIL = format('It is at %s, and as_of is %s.', item ->> 'occurred_at', as_of),
+					HINT = 'Pass a later as_of.';
+		END IF;
+		occurred_at := coalesce((item ->> 'occurred_at')::timestamptz, as_of);
+		event := item ->> 'event';
+		properties := item -> 'properties';
+		n := n + 1;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pql.hypothetical_events(jsonb, timestamptz) IS 'The events of pql.what_if as rows, checked.';
+
+CREATE FUNCTION pql.judge_one(model text, subject text, as_of timestamptz, of_start timestamptz, events jsonb)
+RETURNS pql.verdict
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	doc jsonb := pql.model(model);
+	per_trial boolean := i.per_trial FROM pql.model_info(doc) i;
+	chosen record;
+	known record;
+	result pql.verdict;
+BEGIN
+	IF doc IS NULL OR subject IS NULL OR as_of IS NULL THEN
+		RAISE EXCEPTION '% is NULL', CASE WHEN doc IS NULL THEN 'model' WHEN subject IS NULL THEN 'subject' ELSE 'as_of' END
+			USING ERRCODE = 'null_value_not_allowed', HINT = 'Write for example pql.explain(''trial'', ''user_1'').';
+	END IF;
+	SELECT s.started_at, s.next_start INTO chosen
+	FROM pql.subject_at(per_trial, as_of, NULL, subject) s
+	WHERE of_start IS NULL OR s.started_at = of_start
+	ORDER BY s.started_at DESC NULLS LAST LIMIT 1;
+	IF NOT FOUND AND (per_trial OR of_start IS NOT NULL OR NOT EXISTS (SELECT FROM pql.event e WHERE e.user_id = subject)) THEN
+		RAISE EXCEPTION 'model "%" has no subject "%"%', model, subject,
+				coalesce(' with a trial started ' || of_start, '')
+			USING ERRCODE = 'undefined_object',
+				DETAIL = CASE WHEN per_trial THEN format('No trial of that user had started by %s.', as_of)
+					ELSE format('No person, trial or event of that user is known by %s.', as_of) END,
+				HINT = 'Users are in pql.person, trials in pql.trial; without trials the event signup_complete starts them.';
+	END IF;
+	SELECT p.profile INTO known
+	FROM pql.profile_of(doc, as_of, NULL, subject) p
+	WHERE p.started_at IS NOT DISTINCT FROM chosen.started_at;
+	EXECUTE format($q$
+		SELECT v.* FROM (
+			SELECT pql.gather($1, e.occurred_at, e.event, e.properties, $4) AS evidence
+			FROM (
+				SELECT e.occurred_at, e.event, e.properties FROM (%s) e WHERE e.user_id = $6
+				UNION ALL
+				SELECT h.occurred_at, h.event, h.properties FROM pql.hypothetical_events($7, $2) h
+			) e
+			WHERE ($4 IS NULL OR e.occurred_at >= $4) AND ($5 IS NULL OR e.occurred_at < $5)
+		) g, LATERAL pql.judge_live($1, g.evidence, $8, $2) v$q$, pql.event_query(false))
+	INTO result
+	USING doc, as_of, NULL::timestamptz, chosen.started_at, chosen.next_start, subject, events, known.profile;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION pql.judge_one(text, text, timestamptz, timestamptz, jsonb) IS 'The verdict on one subject (its trial started at of_start, or the latest), as if these events had happened as well.';
+
+CREATE FUNCTION pql.explain(model text, subject text, as_of timestamptz DEFAULT now(), started_at timestamptz DEFAULT NULL)
+RETURNS TABLE (signal text, met bool, value float8, threshold text, points int, first_met_at timestamptz, note text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT s.signal, s.met, s.value, s.threshold, s.points, s.first_met_at, s.note
+	FROM (SELECT (pql.judge_one(model, subject, as_of, started_at, NULL)).explanation) v,
+		ROWS FROM (jsonb_to_recordset(v.explanation -> 'signals') AS (signal text, met bool, value float8,
+			threshold text, points int, first_met_at timestamptz, note text)) WITH ORDINALITY
+			s (signal, met, value, threshold, points, first_met_at, note, n)
+	ORDER BY s.n;
+END;
+COMMENT ON FUNCTION pql.explain(text, text, timestamptz, timestamptz) IS 'Why: every signal of the model in order, whether it is met (NULL: not known), its value, threshold, points (they sum to the score), when it was first met, and a note. The latest trial, or the one started at started_at. An unknown subject is an ERROR.';
+
+CREATE FUNCTION pql.what_if(model text, subject text, events jsonb, as_of timestamptz DEFAULT now())
+RETURNS pql.verdict
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT pql.judge_one(model, subject, as_of, NULL, events);
+END;
+COMMENT ON FUNCTION pql.what_if(text, text, jsonb, timestamptz) IS 'The verdict on a subject if these events happened as well: [{"event", "properties", "occurred_at" (default as_of)}]. Stores nothing.';
+
+CREATE FUNCTION pql.summary(model text, as_of timestamptz DEFAULT now())
+RETURNS TABLE (status text, reason text, subjects bigint, share float8)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT c.status, c.reason, c.subjects, c.subjects / sum(c.subjects::float8) OVER ()
+	FROM (
+		SELECT s.status, coalesce(s.explanation ->> 'reason',
+			CASE WHEN s.status = 'qualified' THEN s.tier END) AS reason, count(*) AS subjects
+		FROM pql.score_all(model, as_of, NULL, true) s
+		GROUP BY 1, 2
+	) c
+	ORDER BY array_position(ARRAY['converted', 'qualified', 'hold', 'monitor', 'below', 'gated', 'excluded', 'expired'], c.status),
+		c.subjects DESC, c.reason;
+END;
+COMMENT ON FUNCTION pql.summary(text, timestamptz) IS 'How many subjects stand where: by status and reason (the tier of the qualified, the first exclusion, the open gate), with their share.';
+
+CREATE FUNCTION pql.coverage(model text, as_of timestamptz DEFAULT now())
+RETURNS TABLE (signal text, effect text, events text[], rows_found bigint, last_seen timestamptz,
+	subjects_met bigint, share float8, hint text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	WITH seen AS MATERIALIZED (
+		SELECT e.event, count(*) AS n, max(e.occurred_at) FILTER (WHERE isfinite(e.occurred_at)) AS last_seen
+		FROM pql.event e
+		WHERE e.event IS NOT NULL AND e.occurred_at <= as_of
+		GROUP BY e.event
+	), met AS MATERIALIZED (
+		SELECT m.name, count(*) AS n
+		FROM pql.score_all(model, as_of) s, unnest(s.signals) m (name)
+		GROUP BY m.name
+	), total AS MATERIALIZED (
+		SELECT count(*) AS n FROM pql.score_all(model, as_of)
+	), signals AS (
+		SELECT s.signal, s.effect, s.events, s.n, found.rows_found, found.last_seen, found.missing
+		FROM ROWS FROM (pql.model_signals(pql.model(model))) WITH ORDINALITY s (signal, effect, category, events, n),
+		LATERAL (
+			SELECT sum(e.n)::bigint AS rows_found, max(e.last_seen) AS last_seen,
+				ARRAY(SELECT w FROM unnest(s.events) w WHERE w <> '*' AND NOT EXISTS (SELECT FROM seen x WHERE x.event = w)) AS missing
+			FROM seen e WHERE e.event = ANY (s.events) OR '*' = ANY (s.events)
+		) found
+	)
+	SELECT s.signal, s.effect, s.events, CASE WHEN s.events <> '{}' THEN coalesce(s.rows_found, 0) END, s.last_seen,
+		coalesce(m.n, 0), coalesce(m.n, 0) / nullif(t.n, 0)::float8,
+		CASE
+			WHEN s.missing <> '{}' THEN format('No event "%s" in the data.%s', array_to_string(s.missing, '", "'),
+				coalesce(format(' Did you mean "%s"? Then pql.adapt(%L, …).',
+					pql.nearest_word(s.missing[1], ARRAY(SELECT x.event FROM seen x ORDER BY x.n DESC, x.event LIMIT 2000)), model),
+					' Name the product''s event in the glossary with pql.adapt.'))
+			WHEN coalesce(m.n, 0) = 0 AND s.events <> '{}' THEN 'The events are there, and no subject meets it: look at its property, threshold and window.'
+			WHEN coalesce(m.n, 0) = 0 THEN 'No subject meets it: is the fact known?'
+		END
+	FROM signals s
+	CROSS JOIN total t
+	LEFT JOIN met m ON m.name = s.signal
+	ORDER BY s.n;
+END;
+COMMENT ON FUNCTION pql.coverage(text, timestamptz) IS 'Does the data feed the model? Per signal: its events, rows found and last seen, subjects that meet it and their share, and a hint where something is missing.';
+
+CREATE FUNCTION pql.fact_coverage(model text, as_of timestamptz DEFAULT now())
+RETURNS TABLE (fact text, subjects_known bigint, share float8, share_from_the_beginning float8)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT f.name, count(k.known), count(k.known)::float8 / nullif(count(*), 0),
+		(count(k.known) FILTER (WHERE k.since_ever))::float8 / nullif(count(k.known), 0)
+	FROM pql.profile_of(pql.model(model), as_of) p
+	CROSS JOIN LATERAL unnest((pql.model_info(pql.model(model))).facts) f (name)
+	CROSS JOIN LATERAL (
+		SELECT
+			CASE WHEN p.profile -> 'history' ? f.name THEN nullif(p.profile #> ARRAY['history', f.name, '-1', 'value'], 'null')
+				ELSE nullif(p.profile #> string_to_array(f.name, '.'), 'null') END AS known,
+			NOT p.profile -> 'history' ? f.name
+				OR p.profile #>> ARRAY['history', f.name, '-1', 'recorded_at'] = '-infinity' AS since_ever
+	) k
+	WHERE f.name NOT IN ('trial.days_left', 'person.email_local')
+	GROUP BY f.name
+	ORDER BY f.name;
+END;
+COMMENT ON FUNCTION pql.fact_coverage(text, timestamptz) IS 'For each fact a model reads: how many subjects it is known of, and for which share of those it is held to be true from the beginning because no source gave it a time (so that a backtest may know it too early).';
+
+CREATE FUNCTION pql.ignored_rows(as_of timestamptz DEFAULT now())
+RETURNS TABLE (reason text, ignored bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT r.reason, r.ignored
+	FROM (
+		SELECT count(*) FILTER (WHERE e.user_id IS NULL) AS no_user,
+			count(*) FILTER (WHERE e.user_id IS NOT NULL AND e.event IS NULL) AS no_event,
+			count(*) FILTER (WHERE e.user_id IS NOT NULL AND e.event IS NOT NULL AND e.occurred_at IS NULL) AS no_time,
+			count(*) FILTER (WHERE e.user_id IS NOT NULL AND e.event IS NOT NULL AND NOT isfinite(e.occurred_at)) AS infinite_time,
+			count(*) FILTER (WHERE e.user_id IS NOT NULL AND e.event IS NOT NULL AND isfinite(e.occurred_at) AND e.occurred_at > as_of) AS future
+		FROM pql.event e
+	) c
+	CROSS JOIN LATERAL (VALUES ('no user', c.no_user), ('no event', c.no_event), ('no time', c.no_time),
+		('infinite time', c.infinite_time), ('after as_of', c.future)) r (reason, ignored);
+END;
+COMMENT ON FUNCTION pql.ignored_rows(timestamptz) IS 'Rows of pql.event that are not looked at, by the first reason that applies. Rows after as_of wait for their time.';

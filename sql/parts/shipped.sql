@@ -1,0 +1,2 @@
+-- The models that come with pql: sql/models.
+-- @models

@@ -1,0 +1,1194 @@
+/*
+ * evidence.c: adding events to evidence, merging it, writing and reading it.
+ *
+ * Each kind of slot has four functions: empty, add, merge, and its part of the wire format. Sums
+ * are fixed-point because floating-point addition is not associative.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "libpq/pqformat.h"
+#include "mb/pg_wchar.h"
+#include "utils/memutils.h"
+
+#include "evidence.h"
+
+#define FORMAT_VERSION 1
+
+typedef __int128 int128_t;
+
+/* One added event, with what several slots ask of it. */
+typedef struct Adding
+{
+	const PqlModel *model;
+	int64 at;
+	int32 day;
+	int32 trial_day; /* 0: no trial */
+	bool opened;
+	struct varlena *properties;
+	PqlValue root;
+} Adding;
+
+/* ---- memory ---- */
+
+static Size
+header_size(const PqlLayout *layout)
+{
+	return TYPEALIGN(8, offsetof(PqlEvidence, offset) + layout->n * sizeof(uint16));
+}
+
+PqlEvidence *
+pql_evidence_new(const PqlLayout *layout, int64 started_at)
+{
+	Size header = header_size(layout);
+	/* room for a few slots: most subjects do little */
+	Size size = Min(header + 128, header + layout->bound);
+	PqlEvidence *e = palloc(size);
+
+	memset(e, 0, header);
+	e->layout = layout;
+	e->started_at = started_at;
+	e->horizon = PQL_ALWAYS;
+	e->used = header;
+	e->size = size;
+	return e;
+}
+
+static void
+empty_slot(const PqlSlot *slot, void *data)
+{
+	memset(data, 0, slot->size);
+	switch (slot->kind)
+	{
+		case PQL_LAST:
+			*(int64 *) data = PQL_ALWAYS;
+			break;
+		case PQL_DAY_FIRSTS:
+			for (int i = 0; i < slot->days; i++)
+				((PqlDayFirsts *) data)->at[i] = PQL_NEVER;
+			break;
+		case PQL_DAY_BITS:
+		case PQL_DAY_COUNTS:
+		case PQL_WEEK_COUNTS:
+		case PQL_DAY_SUMS:
+			/* all kinds of buckets begin with their last day */
+			*(int32 *) data = PG_INT32_MIN;
+			break;
+		case PQL_LARGEST:
+			((PqlLargest *) data)->value = -INFINITY;
+			for (int i = 0; i < slot->capacity; i++)
+				((PqlLargest *) data)->reached[i] = PQL_NEVER;
+			break;
+		case PQL_DAY_LARGEST:
+			((PqlDayLargest *) data)->last = PG_INT32_MIN;
+			for (int i = 0; i < slot->days; i++)
+				((PqlDayLargest *) data)->value[i] = -INFINITY;
+			break;
+		case PQL_LATEST:
+			((PqlLatest *) data)->at = PQL_ALWAYS;
+			break;
+		case PQL_READINGS:
+			((PqlReadings *) data)->last = PG_INT32_MIN;
+			for (int i = 0; i < slot->days; i++)
+				((PqlReadings *) data)->day[i].at = PQL_ALWAYS;
+			break;
+		case PQL_TEXT:
+			((PqlText *) data)->at = PQL_NEVER;
+			break;
+		default:
+			break;
+	}
+}
+
+/* The slot's memory, made empty when it was not there. The evidence may move. */
+static void *
+touch_slot(PqlEvidence **evidence, int slot)
+{
+	PqlEvidence *e = *evidence;
+	const PqlSlot *s = &e->layout->slots[slot];
+
+	if (e->offset[slot] == 0)
+	{
+		if (e->used + s->size > e->size)
+		{
+			Size size = Max(e->size * 2, e->used + s->size);
+
+			size = Min(size, header_size(e->layout) + e->layout->bound);
+			e = *evidence = repalloc(e, size);
+			e->size = size;
+		}
+		e->offset[slot] = e->used / 8;
+		empty_slot(s, (char *) e + e->used);
+		e->used += s->size;
+	}
+	return (char *) e + 8 * (Size) e->offset[slot];
+}
+
+/* ---- single slots: add ---- */
+
+/* Keeps the earliest instants in order; repeats are kept. */
+static void
+firsts_insert(PqlFirsts *f, int capacity, int64 at)
+{
+	int i = f->n;
+
+	if (f->n == (uint32) capacity)
+	{
+		if (at >= f->at[capacity - 1])
+			return;
+		i--;
+	}
+	else
+		f->n++;
+	for (; i > 0 && f->at[i - 1] > at; i--)
+		f->at[i] = f->at[i - 1];
+	f->at[i] = at;
+}
+
+static inline bool
+keyed_before(const PqlKeyed *a, const PqlKeyed *b)
+{
+	return a->at < b->at || (a->at == b->at && a->key < b->key);
+}
+
+/* Keeps the keys with the least instants, ordered by (instant, key). */
+static void
+values_insert(PqlValues *v, int capacity, PqlKeyed entry)
+{
+	int i;
+
+	for (i = 0; i < (int) v->n; i++)
+		if (v->entry[i].key == entry.key)
+			break;
+	if (i < (int) v->n)
+	{
+		if (v->entry[i].at <= entry.at)
+			return;
+	}
+	else if (v->n < (uint32) capacity)
+		v->n++;
+	else if (keyed_before(&entry, &v->entry[capacity - 1]))
+		i--;
+	else
+		return;
+	for (; i > 0 && keyed_before(&entry, &v->entry[i - 1]); i--)
+		v->entry[i] = v->entry[i - 1];
+	v->entry[i] = entry;
+}
+
+/* Keeps the earliest days, ordered by day, each with its first and last instant. */
+static void
+days_insert(PqlDays *d, int capacity, PqlDaySpan span)
+{
+	int i = d->n;
+
+	/* events come mostly in order: look from the end */
+	while (i > 0 && d->entry[i - 1].day > span.day)
+		i--;
+	if (i > 0 && d->entry[i - 1].day == span.day)
+	{
+		PqlDaySpan *same = &d->entry[i - 1];
+
+		same->first = Min(same->first, span.first);
+		same->last = Max(same->last, span.last);
+		return;
+	}
+	if (i == capacity)
+		return;
+	if (d->n < (uint32) capacity)
+		d->n++;
+	memmove(&d->entry[i + 1], &d->entry[i], (d->n - i - 1) * sizeof(PqlDaySpan));
+	d->entry[i] = span;
+}
+
+/*
+ * Buckets of days (or weeks) counted back from the last one. Moves them so that `day` has one;
+ * returns its index, or -1 when it is too long ago.
+ */
+static int
+bucket(int32 *last, void *buckets, Size width, int n, int32 day, const void *empty)
+{
+	char *b = buckets;
+	int64 shift;
+
+	if (*last == PG_INT32_MIN)
+		*last = day;
+	shift = (int64) day - *last;
+	if (shift <= 0)
+		return -shift < n ? (int) -shift : -1;
+	if (shift < n)
+		memmove(b + shift * width, b, (n - shift) * width);
+	for (int i = 0; i < Min(shift, n); i++)
+		memcpy(b + i * width, empty, width);
+	*last = day;
+	return 0;
+}
+
+static void
+bits_add(PqlDayBits *d, int days, int32 last, uint64 bits)
+{
+	uint64 mask = days == 64 ? ~UINT64CONST(0) : (UINT64CONST(1) << days) - 1;
+	int64 shift;
+
+	if (d->last == PG_INT32_MIN)
+		d->last = last;
+	shift = (int64) last - d->last;
+	if (shift > 0)
+	{
+		d->bits = shift < 64 ? d->bits << shift : 0;
+		d->last = last;
+	}
+	else if (shift < 0)
+		bits = -shift < 64 ? bits << -shift : 0;
+	d->bits = (d->bits | bits) & mask;
+}
+
+static void
+count_add(uint32 *count, uint32 n)
+{
+	*count = *count > PG_UINT32_MAX - n ? PG_UINT32_MAX : *count + n;
+}
+
+static const uint32 no_count = 0;
+static const PqlWide no_sum = {0, 0};
+static const PqlReading no_reading = {PQL_ALWAYS, 0, 0};
+
+static void
+counts_add(PqlCounts *c, int n, int32 last, uint32 count)
+{
+	int i = bucket(&c->last, c->count, sizeof(uint32), n, last, &no_count);
+
+	if (i >= 0)
+		count_add(&c->count[i], count);
+}
+
+static int128_t
+wide_get(const PqlWide *w)
+{
+	return ((int128_t) w->high << 64) | w->low;
+}
+
+static void
+wide_add(PqlWide *w, int128_t x)
+{
+	int128_t sum = wide_get(w) + x;
+
+	w->high = (int64) (sum >> 64);
+	w->low = (uint64) sum;
+}
+
+/* Millionths. Beyond 10^15 a number adds as 10^15, so that no table can overflow the sum. */
+static int128_t
+millionths(double number)
+{
+	number = Max(-1e15, Min(1e15, number));
+	return (int128_t) rint(number * 1e6);
+}
+
+static void
+largest_add(PqlLargest *l, const PqlSlot *slot, int64 at, double value)
+{
+	if (value > l->value)
+		l->value = value;
+	for (int i = 0; i < slot->capacity; i++)
+		if (slot->strict[i] ? value > slot->levels[i] : value >= slot->levels[i])
+			l->reached[i] = Min(l->reached[i], at);
+}
+
+static void
+day_largest_add(PqlDayLargest *d, int n, int32 day, double value)
+{
+	static const double none = -INFINITY;
+	int i = bucket(&d->last, d->value, sizeof(double), n, day, &none);
+
+	if (i >= 0 && value > d->value[i])
+		d->value[i] = value;
+}
+
+/* Ties of the instant go to the larger value, so that order does not matter. */
+static void
+latest_add(PqlLatest *l, int64 at, double value)
+{
+	if (at > l->at || (at == l->at && value > l->value))
+	{
+		l->at = at;
+		l->value = value;
+	}
+}
+
+static bool
+reading_later(const PqlReading *a, const PqlReading *b)
+{
+	if (a->at != b->at)
+		return a->at > b->at;
+	if (a->usage != b->usage)
+		return a->usage > b->usage;
+	return a->limit < b->limit;
+}
+
+static void
+readings_add(PqlReadings *r, int n, int32 day, PqlReading reading)
+{
+	int i = bucket(&r->last, r->day, sizeof(PqlReading), n, day, &no_reading);
+
+	if (i >= 0 && reading_later(&reading, &r->day[i]))
+		r->day[i] = reading;
+}
+
+/* The earliest; ties go to the lesser bytes. */
+static void
+text_add(PqlText *t, int64 at, const char *bytes, uint32 length)
+{
+	int order;
+
+	if (at > t->at)
+		return;
+	if (at == t->at)
+	{
+		order = memcmp(bytes, t->bytes, Min(length, t->length));
+		if (order > 0 || (order == 0 && length >= t->length))
+			return;
+	}
+	t->at = at;
+	t->length = length;
+	memset(t->bytes, 0, sizeof(t->bytes));
+	memcpy(t->bytes, bytes, length);
+}
+
+/* ---- adding an event ---- */
+
+static PqlValue
+property(Adding *a, int index)
+{
+	const PqlName *name = &a->model->properties[index];
+
+	if (!a->opened)
+	{
+		a->opened = true;
+		if (a->properties != NULL)
+			a->root = pql_value_root(a->properties);
+	}
+	return pql_value_path(&a->root, name->name, name->length);
+}
+
+static PqlTruth
+where_holds(Adding *a, const PqlWhere *where)
+{
+	PqlTruth result;
+	PqlValue value;
+
+	switch (where->kind)
+	{
+		case PQL_ALL:
+			result = PQL_TRUE;
+			for (int i = 0; i < where->n && result != PQL_FALSE; i++)
+			{
+				PqlTruth part = where_holds(a, where->parts[i]);
+
+				if (part != PQL_TRUE)
+					result = part;
+			}
+			return result;
+		case PQL_ANY:
+			result = PQL_FALSE;
+			for (int i = 0; i < where->n && result != PQL_TRUE; i++)
+			{
+				PqlTruth part = where_holds(a, where->parts[i]);
+
+				if (part != PQL_FALSE)
+					result = part;
+			}
+			return result;
+		case PQL_NOT:
+			return pql_not(where_holds(a, where->parts[0]));
+		case PQL_LEAF:
+			value = property(a, where->property);
+			return pql_test(&where->test, &value, NULL);
+	}
+	return PQL_UNKNOWN;
+}
+
+/* Cut to what is kept, at a character's end. */
+static uint32
+text_length(const char *bytes, int length)
+{
+	return length <= PQL_TEXT_BYTES ? length : pg_mbcliplen(bytes, length, PQL_TEXT_BYTES);
+}
+
+/* Adds the event to one slot; false when the slot does not take it. */
+static bool
+slot_add(PqlEvidence **evidence, int index, const PqlSlot *slot, Adding *a)
+{
+	PqlValue value = {PQL_ABSENT};
+	double number = 0;
+	double limit = 0;
+	const char *text = NULL;
+	int length = 0;
+	void *data;
+
+	if (slot->window.kind == PQL_WINDOW_TRIAL &&
+		(a->trial_day < slot->window.from || a->trial_day > slot->window.to))
+		return false;
+
+	/* an event without the property that is measured is not counted */
+	if (slot->property >= 0)
+	{
+		value = property(a, slot->property);
+		if (value.kind == PQL_ABSENT)
+			return false;
+		switch (slot->kind)
+		{
+			case PQL_SUM:
+			case PQL_DAY_SUMS:
+			case PQL_LARGEST:
+			case PQL_DAY_LARGEST:
+			case PQL_LATEST:
+				if (!pql_value_number(&value, &number))
+					return false;
+				break;
+			case PQL_READINGS:
+				{
+					PqlValue of = property(a, slot->property2);
+
+					if (!pql_value_number(&value, &number) || !pql_value_number(&of, &limit))
+						return false;
+					break;
+				}
+			case PQL_VALUES:
+			case PQL_RECENT:
+			case PQL_TEXT:
+				text = pql_value_text(&value, &length);
+				break;
+			default:
+				break;
+		}
+		/* zero has one sign, infinity none: they would not compare or print */
+		number = number == 0 ? 0 : Max(-1e300, Min(1e300, number));
+		limit = limit == 0 ? 0 : Max(-1e300, Min(1e300, limit));
+	}
+
+	data = touch_slot(evidence, index);
+	switch (slot->kind)
+	{
+		case PQL_FIRSTS:
+			((PqlFirsts *) data)->count++;
+			firsts_insert(data, slot->capacity, a->at);
+			break;
+		case PQL_LAST:
+			*(int64 *) data = Max(*(int64 *) data, a->at);
+			break;
+		case PQL_VALUES:
+			values_insert(data, slot->capacity, (PqlKeyed){pql_hash(text, length), a->at});
+			break;
+		case PQL_RECENT:
+			/* latest first: the same order on negated instants */
+			values_insert(data, slot->capacity, (PqlKeyed){pql_hash(text, length), -a->at});
+			break;
+		case PQL_DAYS:
+			days_insert(data, slot->capacity, (PqlDaySpan){a->at, a->at, a->day});
+			break;
+		case PQL_DAY_FIRSTS:
+			{
+				int64 *first = &((PqlDayFirsts *) data)->at[a->trial_day - 1];
+
+				*first = Min(*first, a->at);
+				break;
+			}
+		case PQL_DAY_BITS:
+			bits_add(data, slot->days, a->day, 1);
+			break;
+		case PQL_DAY_COUNTS:
+			counts_add(data, slot->days, a->day, 1);
+			break;
+		case PQL_WEEK_COUNTS:
+			counts_add(data, slot->days, pql_week(a->day), 1);
+			break;
+		case PQL_SUM:
+			wide_add(&((PqlSums *) data)->sum[0], millionths(number));
+			count_add(&((PqlSums *) data)->count[0], 1);
+			break;
+		case PQL_DAY_SUMS:
+			{
+				PqlSums *s = data;
+				int i = bucket(&s->last, s->sum, sizeof(PqlWide), slot->days, a->day, &no_sum);
+
+				if (i >= 0)
+					wide_add(&s->sum[i], millionths(number));
+				break;
+			}
+		case PQL_LARGEST:
+			largest_add(data, slot, a->at, number);
+			break;
+		case PQL_DAY_LARGEST:
+			day_largest_add(data, slot->days, a->day, number);
+			break;
+		case PQL_LATEST:
+			latest_add(data, a->at, number);
+			break;
+		case PQL_READINGS:
+			readings_add(data, slot->days, a->day, (PqlReading){a->at, number, limit});
+			break;
+		case PQL_TEXT:
+			text_add(data, a->at, text, text_length(text, length));
+			break;
+	}
+	return true;
+}
+
+static PqlEvidence *
+class_add(PqlEvidence *e, int class, Adding *a)
+{
+	const PqlModel *model = a->model;
+	const PqlClass *c = &model->classes[class];
+
+	if (c->where != NULL && where_holds(a, c->where) != PQL_TRUE)
+		return e;
+	for (int i = c->first_slot; i >= 0; i = model->layout.slots[i].next)
+		if (slot_add(&e, i, &model->layout.slots[i], a) && a->at > e->horizon)
+			e->horizon = a->at;
+	return e;
+}
+
+PqlEvidence *
+pql_evidence_add(const PqlModel *model, PqlEvidence *e, const PqlEvent *event)
+{
+	const PqlDispatch *d;
+	Adding a;
+
+	if (event->at < e->started_at)
+		return e;
+	d = pql_model_dispatch(model, event->name, event->name_length);
+	if (d == NULL && model->nany == 0)
+		return e;
+
+	a.model = model;
+	a.at = event->at;
+	a.day = pql_day(model->zone, event->at);
+	a.trial_day = e->started_at != PQL_ALWAYS ? a.day - e->start_day + 1 : 0;
+	a.opened = false;
+	a.properties = event->properties;
+	a.root.kind = PQL_ABSENT;
+	if (d != NULL)
+		for (int i = 0; i < d->nclasses; i++)
+			e = class_add(e, d->classes[i], &a);
+	for (int i = 0; i < model->nany; i++)
+		e = class_add(e, model->any[i], &a);
+	return e;
+}
+
+/* ---- merging ---- */
+
+static void
+slot_merge(const PqlSlot *slot, void *a, const void *b)
+{
+	switch (slot->kind)
+	{
+		case PQL_FIRSTS:
+			((PqlFirsts *) a)->count += ((const PqlFirsts *) b)->count;
+			for (uint32 i = 0; i < ((const PqlFirsts *) b)->n; i++)
+				firsts_insert(a, slot->capacity, ((const PqlFirsts *) b)->at[i]);
+			break;
+		case PQL_LAST:
+			*(int64 *) a = Max(*(int64 *) a, *(const int64 *) b);
+			break;
+		case PQL_VALUES:
+		case PQL_RECENT:
+			for (uint32 i = 0; i < ((const PqlValues *) b)->n; i++)
+				values_insert(a, slot->capacity, ((const PqlValues *) b)->entry[i]);
+			break;
+		case PQL_DAYS:
+			for (uint32 i = 0; i < ((const PqlDays *) b)->n; i++)
+				days_insert(a, slot->capacity, ((const PqlDays *) b)->entry[i]);
+			break;
+		case PQL_DAY_FIRSTS:
+			for (int i = 0; i < slot->days; i++)
+				((PqlDayFirsts *) a)->at[i] =
+					Min(((PqlDayFirsts *) a)->at[i], ((const PqlDayFirsts *) b)->at[i]);
+			break;
+		case PQL_DAY_BITS:
+			bits_add(a, slot->days, ((const PqlDayBits *) b)->last, ((const PqlDayBits *) b)->bits);
+			break;
+		case PQL_DAY_COUNTS:
+		case PQL_WEEK_COUNTS:
+			{
+				const PqlCounts *c = b;
+
+				for (int i = 0; i < slot->days; i++)
+					if (i == 0 || c->count[i] > 0)
+						counts_add(a, slot->days, c->last - i, c->count[i]);
+				break;
+			}
+		case PQL_SUM:
+			wide_add(&((PqlSums *) a)->sum[0], wide_get(&((const PqlSums *) b)->sum[0]));
+			count_add(&((PqlSums *) a)->count[0], ((const PqlSums *) b)->count[0]);
+			break;
+		case PQL_DAY_SUMS:
+			{
+				PqlSums *to = a;
+				const PqlSums *from = b;
+
+				for (int j = 0; j < slot->days; j++)
+				{
+					int i = bucket(&to->last, to->sum, sizeof(PqlWide), slot->days, from->last - j,
+								   &no_sum);
+
+					if (i >= 0)
+						wide_add(&to->sum[i], wide_get(&from->sum[j]));
+				}
+				break;
+			}
+		case PQL_LARGEST:
+			{
+				PqlLargest *to = a;
+				const PqlLargest *from = b;
+
+				to->value = Max(to->value, from->value);
+				for (int i = 0; i < slot->capacity; i++)
+					to->reached[i] = Min(to->reached[i], from->reached[i]);
+				break;
+			}
+		case PQL_DAY_LARGEST:
+			for (int i = 0; i < slot->days; i++)
+				day_largest_add(a, slot->days, ((const PqlDayLargest *) b)->last - i,
+								((const PqlDayLargest *) b)->value[i]);
+			break;
+		case PQL_LATEST:
+			latest_add(a, ((const PqlLatest *) b)->at, ((const PqlLatest *) b)->value);
+			break;
+		case PQL_READINGS:
+			for (int i = 0; i < slot->days; i++)
+				if (i == 0 || ((const PqlReadings *) b)->day[i].at != PQL_ALWAYS)
+					readings_add(a, slot->days, ((const PqlReadings *) b)->last - i,
+								 ((const PqlReadings *) b)->day[i]);
+			break;
+		case PQL_TEXT:
+			text_add(a, ((const PqlText *) b)->at, ((const PqlText *) b)->bytes,
+					 ((const PqlText *) b)->length);
+			break;
+	}
+}
+
+PqlEvidence *
+pql_evidence_merge(PqlEvidence *a, const PqlEvidence *b)
+{
+	if (!pql_layout_equal(a->layout, b->layout))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot merge evidence of different models"),
+				 errdetail("What the two keep differs: signals' events, thresholds, windows or the "
+						   "timezone."),
+				 errhint("Gather both with the same model document. Points and words may differ.")));
+	if (a->started_at != b->started_at)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot merge evidence of different trials"),
+				 errdetail("The two were gathered with different started_at."),
+				 errhint("Group by the trial's start as well as by the user.")));
+	for (int i = 0; i < b->layout->n; i++)
+	{
+		void *from = pql_evidence_slot(b, i);
+
+		if (from != NULL)
+			slot_merge(&a->layout->slots[i], touch_slot(&a, i), from);
+	}
+	a->horizon = Max(a->horizon, b->horizon);
+	count_add(&a->ignored, b->ignored);
+	return a;
+}
+
+/* ---- writing ---- */
+
+static void
+write_keyed(StringInfo out, const PqlKeyed *entry)
+{
+	pq_sendint64(out, entry->key);
+	pq_sendint64(out, entry->at);
+}
+
+static void
+write_reading(StringInfo out, const PqlReading *r)
+{
+	pq_sendint64(out, r->at);
+	pq_sendfloat8(out, r->usage);
+	pq_sendfloat8(out, r->limit);
+}
+
+static void
+slot_write(const PqlSlot *slot, const void *data, StringInfo out)
+{
+	switch (slot->kind)
+	{
+		case PQL_FIRSTS:
+			{
+				const PqlFirsts *f = data;
+
+				pq_sendint64(out, f->count);
+				pq_sendint16(out, f->n);
+				for (uint32 i = 0; i < f->n; i++)
+					pq_sendint64(out, f->at[i]);
+				break;
+			}
+		case PQL_LAST:
+			pq_sendint64(out, *(const int64 *) data);
+			break;
+		case PQL_VALUES:
+		case PQL_RECENT:
+			pq_sendint16(out, ((const PqlValues *) data)->n);
+			for (uint32 i = 0; i < ((const PqlValues *) data)->n; i++)
+				write_keyed(out, &((const PqlValues *) data)->entry[i]);
+			break;
+		case PQL_DAYS:
+			pq_sendint16(out, ((const PqlDays *) data)->n);
+			for (uint32 i = 0; i < ((const PqlDays *) data)->n; i++)
+			{
+				const PqlDaySpan *span = &((const PqlDays *) data)->entry[i];
+
+				pq_sendint32(out, span->day);
+				pq_sendint64(out, span->first);
+				pq_sendint64(out, span->last);
+			}
+			break;
+		case PQL_DAY_FIRSTS:
+			for (int i = 0; i < slot->days; i++)
+				pq_sendint64(out, ((const PqlDayFirsts *) data)->at[i]);
+			break;
+		case PQL_DAY_BITS:
+			pq_sendint32(out, ((const PqlDayBits *) data)->last);
+			pq_sendint64(out, ((const PqlDayBits *) data)->bits);
+			break;
+		case PQL_DAY_COUNTS:
+		case PQL_WEEK_COUNTS:
+			pq_sendint32(out, ((const PqlCounts *) data)->last);
+			for (int i = 0; i < slot->days; i++)
+				pq_sendint32(out, ((const PqlCounts *) data)->count[i]);
+			break;
+		case PQL_SUM:
+		case PQL_DAY_SUMS:
+			{
+				const PqlSums *s = data;
+				int n = slot->kind == PQL_SUM ? 1 : slot->days;
+
+				pq_sendint32(out, s->last);
+				pq_sendint32(out, s->count[0]);
+				for (int i = 0; i < n; i++)
+				{
+					pq_sendint64(out, s->sum[i].high);
+					pq_sendint64(out, s->sum[i].low);
+				}
+				break;
+			}
+		case PQL_LARGEST:
+			pq_sendfloat8(out, ((const PqlLargest *) data)->value);
+			for (int i = 0; i < slot->capacity; i++)
+				pq_sendint64(out, ((const PqlLargest *) data)->reached[i]);
+			break;
+		case PQL_DAY_LARGEST:
+			pq_sendint32(out, ((const PqlDayLargest *) data)->last);
+			for (int i = 0; i < slot->days; i++)
+				pq_sendfloat8(out, ((const PqlDayLargest *) data)->value[i]);
+			break;
+		case PQL_LATEST:
+			pq_sendint64(out, ((const PqlLatest *) data)->at);
+			pq_sendfloat8(out, ((const PqlLatest *) data)->value);
+			break;
+		case PQL_READINGS:
+			pq_sendint32(out, ((const PqlReadings *) data)->last);
+			for (int i = 0; i < slot->days; i++)
+				write_reading(out, &((const PqlReadings *) data)->day[i]);
+			break;
+		case PQL_TEXT:
+			pq_sendint64(out, ((const PqlText *) data)->at);
+			pq_sendint16(out, ((const PqlText *) data)->length);
+			pq_sendbytes(out, ((const PqlText *) data)->bytes, ((const PqlText *) data)->length);
+			break;
+	}
+}
+
+static void
+layout_write(const PqlLayout *layout, StringInfo out)
+{
+	pq_sendint64(out, layout->id);
+	pq_sendint16(out, layout->n);
+	for (int i = 0; i < layout->n; i++)
+	{
+		const PqlSlot *slot = &layout->slots[i];
+
+		pq_sendint8(out, slot->kind);
+		pq_sendint16(out, slot->capacity);
+		pq_sendint16(out, slot->days);
+	}
+}
+
+void
+pql_evidence_write(const PqlEvidence *e, StringInfo out)
+{
+	pq_sendint8(out, FORMAT_VERSION);
+	layout_write(e->layout, out);
+	pq_sendint64(out, e->started_at);
+	pq_sendint64(out, e->horizon);
+	pq_sendint32(out, e->ignored);
+	for (int i = 0; i < e->layout->n; i += 8)
+	{
+		int bits = 0;
+
+		for (int j = i; j < Min(i + 8, e->layout->n); j++)
+			bits |= (e->offset[j] != 0) << (j - i);
+		pq_sendint8(out, bits);
+	}
+	for (int i = 0; i < e->layout->n; i++)
+	{
+		void *data = pql_evidence_slot(e, i);
+
+		if (data != NULL)
+			slot_write(&e->layout->slots[i], data, out);
+	}
+}
+
+/* ---- reading: nothing is trusted ---- */
+
+static void
+corrupt(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid pql.evidence"),
+			 errdetail("%s", what),
+			 errhint("Evidence is made by pql.gather; gather it again from the events.")));
+}
+
+static int64
+read_instant(StringInfo in)
+{
+	int64 at = pq_getmsgint64(in);
+
+	if (!PQL_INSTANT_OK(at))
+		corrupt("An instant is out of range.");
+	return at;
+}
+
+static int32
+read_day(StringInfo in)
+{
+	int32 day = (int32) pq_getmsgint(in, 4);
+
+	if (day < -800000 || day > 3000000)
+		corrupt("A day is out of range.");
+	return day;
+}
+
+static double
+read_finite(StringInfo in)
+{
+	double number = pq_getmsgfloat8(in);
+
+	if (!(number >= -1e300 && number <= 1e300) || (number == 0 && signbit(number)))
+		corrupt("A number is out of range.");
+	return number;
+}
+
+static uint32
+read_count(StringInfo in, int capacity)
+{
+	uint32 n = pq_getmsgint(in, 2);
+
+	if (n < 1 || n > (uint32) capacity)
+		corrupt("A count is out of range.");
+	return n;
+}
+
+static void
+read_firsts(const PqlSlot *slot, PqlFirsts *f, StringInfo in)
+{
+	f->count = pq_getmsgint64(in);
+	f->n = read_count(in, slot->capacity);
+	if (f->n != Min(f->count, (uint64) slot->capacity))
+		corrupt("A count does not fit its instants.");
+	for (uint32 i = 0; i < f->n; i++)
+	{
+		f->at[i] = read_instant(in);
+		if (i > 0 && f->at[i] < f->at[i - 1])
+			corrupt("Instants are out of order.");
+	}
+}
+
+static void
+read_values(const PqlSlot *slot, PqlValues *v, StringInfo in)
+{
+	v->n = read_count(in, slot->capacity);
+	for (uint32 i = 0; i < v->n; i++)
+	{
+		v->entry[i].key = pq_getmsgint64(in);
+		v->entry[i].at = pq_getmsgint64(in);
+		if (!PQL_INSTANT_OK(slot->kind == PQL_RECENT && v->entry[i].at != PG_INT64_MIN
+								? -v->entry[i].at
+								: v->entry[i].at))
+			corrupt("An instant is out of range.");
+		if (i > 0 && !keyed_before(&v->entry[i - 1], &v->entry[i]))
+			corrupt("Values are out of order.");
+		for (uint32 j = 0; j < i; j++)
+			if (v->entry[j].key == v->entry[i].key)
+				corrupt("A value stands twice.");
+	}
+}
+
+static void
+read_days(const PqlSlot *slot, PqlDays *d, StringInfo in)
+{
+	d->n = read_count(in, slot->capacity);
+	for (uint32 i = 0; i < d->n; i++)
+	{
+		d->entry[i].day = read_day(in);
+		d->entry[i].first = read_instant(in);
+		d->entry[i].last = read_instant(in);
+		if (d->entry[i].first > d->entry[i].last)
+			corrupt("A day ends before it begins.");
+		if (i > 0 && d->entry[i].day <= d->entry[i - 1].day)
+			corrupt("Days are out of order.");
+	}
+}
+
+static void
+read_day_firsts(const PqlSlot *slot, PqlDayFirsts *d, StringInfo in)
+{
+	bool any = false;
+
+	for (int i = 0; i < slot->days; i++)
+	{
+		d->at[i] = pq_getmsgint64(in);
+		if (d->at[i] != PQL_NEVER && !PQL_INSTANT_OK(d->at[i]))
+			corrupt("An instant is out of range.");
+		any |= d->at[i] != PQL_NEVER;
+	}
+	if (!any)
+		corrupt("A slot without events is there.");
+}
+
+static void
+read_day_bits(const PqlSlot *slot, PqlDayBits *d, StringInfo in)
+{
+	d->last = read_day(in);
+	d->bits = pq_getmsgint64(in);
+	if ((d->bits & 1) == 0 || (slot->days < 64 && d->bits >> slot->days != 0))
+		corrupt("Days are out of range.");
+}
+
+static void
+read_counts(const PqlSlot *slot, PqlCounts *c, StringInfo in)
+{
+	c->last = read_day(in);
+	for (int i = 0; i < slot->days; i++)
+		c->count[i] = pq_getmsgint(in, 4);
+	if (c->count[0] == 0)
+		corrupt("The last day has no events.");
+}
+
+static void
+read_sums(const PqlSlot *slot, PqlSums *s, StringInfo in)
+{
+	int n = slot->kind == PQL_SUM ? 1 : slot->days;
+
+	if (slot->kind == PQL_SUM)
+		s->last = pq_getmsgint(in, 4);
+	else
+		s->last = read_day(in);
+	s->count[0] = pq_getmsgint(in, 4);
+	if (slot->kind == PQL_SUM ? s->last != 0 || s->count[0] == 0 : s->count[0] != 0)
+		corrupt("A sum has no addends.");
+	for (int i = 0; i < n; i++)
+	{
+		s->sum[i].high = pq_getmsgint64(in);
+		s->sum[i].low = pq_getmsgint64(in);
+		/* 2^64 addends of 10^21 millionths are less than this */
+		if (s->sum[i].high > (PG_INT64_MAX >> 1) || s->sum[i].high < (PG_INT64_MIN >> 1))
+			corrupt("A sum is out of range.");
+	}
+}
+
+static void
+read_largest(const PqlSlot *slot, PqlLargest *l, StringInfo in)
+{
+	l->value = read_finite(in);
+	for (int i = 0; i < slot->capacity; i++)
+	{
+		l->reached[i] = pq_getmsgint64(in);
+		if (l->reached[i] != PQL_NEVER && !PQL_INSTANT_OK(l->reached[i]))
+			corrupt("An instant is out of range.");
+	}
+}
+
+static void
+read_day_largest(const PqlSlot *slot, PqlDayLargest *d, StringInfo in)
+{
+	d->last = read_day(in);
+	for (int i = 0; i < slot->days; i++)
+	{
+		double value = pq_getmsgfloat8(in);
+
+		if (!(value <= 1e300 && (value >= -1e300 || (i > 0 && isinf(value)))) ||
+			(value == 0 && signbit(value)))
+			corrupt("A number is out of range.");
+		d->value[i] = value;
+	}
+}
+
+static void
+read_readings(const PqlSlot *slot, PqlReadings *r, StringInfo in)
+{
+	r->last = read_day(in);
+	for (int i = 0; i < slot->days; i++)
+	{
+		r->day[i].at = pq_getmsgint64(in);
+		r->day[i].usage = read_finite(in);
+		r->day[i].limit = read_finite(in);
+		if (r->day[i].at == PQL_ALWAYS)
+		{
+			if (i == 0 || r->day[i].usage != 0 || r->day[i].limit != 0)
+				corrupt("A reading has no instant.");
+		}
+		else if (!PQL_INSTANT_OK(r->day[i].at))
+			corrupt("An instant is out of range.");
+	}
+}
+
+static void
+read_text(PqlText *t, StringInfo in)
+{
+	t->at = read_instant(in);
+	t->length = pq_getmsgint(in, 2);
+	if (t->length > PQL_TEXT_BYTES)
+		corrupt("A text is too long.");
+	pq_copymsgbytes(in, t->bytes, t->length);
+	if (!pg_verifymbstr(t->bytes, t->length, true))
+		corrupt("A text is not valid in the database's encoding.");
+}
+
+static void
+slot_read(const PqlSlot *slot, void *data, StringInfo in)
+{
+	switch (slot->kind)
+	{
+		case PQL_FIRSTS:
+			read_firsts(slot, data, in);
+			break;
+		case PQL_LAST:
+			*(int64 *) data = read_instant(in);
+			break;
+		case PQL_VALUES:
+		case PQL_RECENT:
+			read_values(slot, data, in);
+			break;
+		case PQL_DAYS:
+			read_days(slot, data, in);
+			break;
+		case PQL_DAY_FIRSTS:
+			read_day_firsts(slot, data, in);
+			break;
+		case PQL_DAY_BITS:
+			read_day_bits(slot, data, in);
+			break;
+		case PQL_DAY_COUNTS:
+		case PQL_WEEK_COUNTS:
+			read_counts(slot, data, in);
+			break;
+		case PQL_SUM:
+		case PQL_DAY_SUMS:
+			read_sums(slot, data, in);
+			break;
+		case PQL_LARGEST:
+			read_largest(slot, data, in);
+			break;
+		case PQL_DAY_LARGEST:
+			read_day_largest(slot, data, in);
+			break;
+		case PQL_LATEST:
+			((PqlLatest *) data)->at = read_instant(in);
+			((PqlLatest *) data)->value = read_finite(in);
+			break;
+		case PQL_READINGS:
+			read_readings(slot, data, in);
+			break;
+		case PQL_TEXT:
+			read_text(data, in);
+			break;
+	}
+}
+
+/* Does the layout at the cursor equal a known one? Leaves the cursor behind it when it does. */
+static bool
+layout_matches(StringInfo in, const PqlLayout *known)
+{
+	int start = in->cursor;
+	bool same;
+
+	if (known == NULL)
+		return false;
+	same = (uint64) pq_getmsgint64(in) == known->id && (int) pq_getmsgint(in, 2) == known->n;
+	for (int i = 0; i < known->n && same; i++)
+		same = pq_getmsgbyte(in) == (int) known->slots[i].kind &&
+			   (int) pq_getmsgint(in, 2) == known->slots[i].capacity &&
+			   (int) pq_getmsgint(in, 2) == known->slots[i].days;
+	if (!same)
+		in->cursor = start;
+	return same;
+}
+
+static PqlLayout *
+layout_read(StringInfo in)
+{
+	PqlLayout *layout = palloc0(sizeof(PqlLayout));
+
+	layout->id = pq_getmsgint64(in);
+	layout->n = pq_getmsgint(in, 2);
+	if (layout->n > PQL_MAX_SLOTS || layout->n * 5 > in->len - in->cursor)
+		corrupt("It has too many slots.");
+	layout->slots = palloc0(Max(1, layout->n) * sizeof(PqlSlot));
+	for (int i = 0; i < layout->n; i++)
+	{
+		PqlSlot *slot = &layout->slots[i];
+
+		slot->kind = pq_getmsgbyte(in);
+		slot->capacity = pq_getmsgint(in, 2);
+		slot->days = pq_getmsgint(in, 2);
+		if (pql_slot_size(slot) == 0)
+			corrupt("It has a slot of unknown kind or size.");
+	}
+	pql_layout_finish(layout);
+	if (layout->bound > PQL_MAX_EVIDENCE)
+		corrupt("It is too large.");
+	return layout;
+}
+
+PqlEvidence *
+pql_evidence_read(StringInfo in, const PqlLayout *known)
+{
+	const PqlLayout *layout;
+	PqlEvidence *e;
+	int64 started_at;
+	const uint8 *present;
+	bool any = false;
+
+	if (pq_getmsgbyte(in) != FORMAT_VERSION)
+		corrupt("Its format version is unknown.");
+	layout = layout_matches(in, known) ? known : layout_read(in);
+	started_at = pq_getmsgint64(in);
+	if (started_at != PQL_ALWAYS && !PQL_INSTANT_OK(started_at))
+		corrupt("Its start is out of range.");
+	e = pql_evidence_new(layout, started_at);
+	e->horizon = pq_getmsgint64(in);
+	if (e->horizon != PQL_ALWAYS && !PQL_INSTANT_OK(e->horizon))
+		corrupt("Its horizon is out of range.");
+	e->ignored = pq_getmsgint(in, 4);
+	present = (const uint8 *) pq_getmsgbytes(in, (layout->n + 7) / 8);
+	for (int i = 0; i < layout->n; i++)
+		if (present[i / 8] & (1 << (i % 8)))
+		{
+			any = true;
+			slot_read(&layout->slots[i], touch_slot(&e, i), in);
+		}
+	if (layout->n % 8 != 0 && present[layout->n / 8] >> (layout->n % 8) != 0)
+		corrupt("It has more slots than it says.");
+	if (any != (e->horizon != PQL_ALWAYS))
+		corrupt("Its horizon does not fit its slots.");
+	pq_getmsgend(in);
+	return e;
+}

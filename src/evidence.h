@@ -1,0 +1,67 @@
+/*
+ * evidence.h: sufficient statistics of one subject's events.
+ *
+ * Evidence is a set of slots (layout.h). Slots are allocated when their first event comes, so that a
+ * quiet user costs little. Adding is commutative and merging associative: any order of events, any
+ * split over workers, gives the same bytes.
+ */
+#ifndef PQL_EVIDENCE_H
+#define PQL_EVIDENCE_H
+
+#include "layout.h"
+#include "model.h"
+
+typedef struct PqlEvidence
+{
+	const PqlLayout *layout;
+	int64 started_at; /* PQL_ALWAYS: not known */
+	int64 horizon;	  /* latest instant of an event that counted; PQL_ALWAYS: none */
+	int32 start_day;  /* local day of started_at; only where events are added */
+	uint32 ignored;	  /* rows without event or a usable time */
+	uint32 used;	  /* bytes in use, this header and offsets included */
+	uint32 size;	  /* bytes allocated */
+	uint16 offset[FLEXIBLE_ARRAY_MEMBER]; /* per slot, in units of 8 bytes; 0: no event yet */
+} PqlEvidence;
+
+/* One row of an event table. */
+typedef struct PqlEvent
+{
+	int64 at;
+	const char *name;
+	int name_length;
+	struct varlena *properties; /* jsonb, or NULL */
+} PqlEvent;
+
+/* No events yet. Memory comes from the current context and grows in the context it was made in. */
+extern PqlEvidence *pql_evidence_new(const PqlLayout *layout, int64 started_at);
+
+/* Adds one event; returns the evidence, which may have moved. */
+extern PqlEvidence *pql_evidence_add(const PqlModel *model, PqlEvidence *evidence,
+									 const PqlEvent *event);
+
+/* Merges b into a; returns a, which may have moved. Raises an ERROR when they do not fit. */
+extern PqlEvidence *pql_evidence_merge(PqlEvidence *a, const PqlEvidence *b);
+
+/* A slot's statistics, or NULL when no event reached it. */
+static inline void *
+pql_evidence_slot(const PqlEvidence *evidence, int slot)
+{
+	if (evidence == NULL || evidence->offset[slot] == 0)
+		return NULL;
+	return (char *) evidence + 8 * (Size) evidence->offset[slot];
+}
+
+/*
+ * The storage and wire format: network byte order, self-describing, canonical (equal evidence has
+ * equal bytes). Writes to out, which the caller has initialised.
+ */
+extern void pql_evidence_write(const PqlEvidence *evidence, StringInfo out);
+
+/*
+ * Reads it back. Trusts nothing: every count, order and instant is checked before use, and anything
+ * that pql_evidence_write would not have written is an ERROR. `known` is a layout that may be the
+ * right one (or NULL): when it is, it is used instead of making a new one.
+ */
+extern PqlEvidence *pql_evidence_read(StringInfo in, const PqlLayout *known);
+
+#endif
