@@ -23,6 +23,9 @@ PG_CPPFLAGS = -DPQL_VERSION='"$(PQL_VERSION)"'
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 EXTRA_CLEAN = $(SCRIPT) build
 
+# JIT could inline nothing of ours, and building for it takes as long again.
+override with_llvm := no
+
 .DEFAULT_GOAL := all
 
 ifneq ($(PGXS),)
@@ -40,6 +43,19 @@ $(OBJS): $(wildcard src/*.h)
 $(SCRIPT): $(PARTS) $(MODELS) sql/parts/ORDER scripts/join-sql pql.control
 	scripts/join-sql $(PQL_VERSION) $(PARTS) > $@.tmp
 	mv $@.tmp $@
+
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+export PG_CONFIG
+quiet := $(MAKE) --no-print-directory -s
+
+## make demo        the main job on simulated data, on a throw-away cluster
+## make demo-real   the main job on real free-trial data in $PQL_DATA, where that is
+.PHONY: demo demo-real
+demo demo-real:
+	@scripts/install-deps build
+	@$(quiet) all
+	@$(SUDO) $(quiet) install >/dev/null
+	@scripts/with-cluster demo/$(if $(filter demo,$@),run,real)
 
 .PHONY: help
 help:

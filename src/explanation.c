@@ -66,18 +66,13 @@ bool_field(StringInfo out, const char *name, bool value)
 	appendStringInfoString(out, value ? "true" : "false");
 }
 
-/* The shortest number that reads back the same, whatever extra_float_digits says. */
+/* The number as a person writes it, and reading back the same. */
 static char *
 number_text(double value)
 {
-	for (int digits = 1; digits < 17; digits++)
-	{
-		char *s = psprintf("%.*g", digits, value);
+	char *s = psprintf("%.15g", value);
 
-		if (strtod(s, NULL) == value)
-			return s;
-	}
-	return psprintf("%.17g", value);
+	return strtod(s, NULL) == value ? s : psprintf("%.17g", value);
 }
 
 static void
@@ -102,7 +97,13 @@ instant_text(int64 at)
 	s = psprintf("%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year, tm.tm_mon, tm.tm_mday, tm.tm_hour,
 				 tm.tm_min, tm.tm_sec);
 	if (fsec != 0)
+	{
+		char *end;
+
 		s = psprintf("%s.%06d", s, (int) fsec);
+		for (end = s + strlen(s); end[-1] == '0'; end--)
+			end[-1] = '\0';
+	}
 	return psprintf("%sZ", s);
 }
 
@@ -190,11 +191,15 @@ value_text(const Teller *t, const PqlSignal *s)
 	return pnstrdup(bytes, Min(length, 80));
 }
 
-/* Fills {value}, {days} and the property into the signal's words; NULL when one is not known. */
+/*
+ * Fills {value}, {days} and the property into the signal's words. {s} is the plural's s of the number
+ * before it.
+ */
 static char *
 says(const Teller *t, const PqlSignal *s)
 {
 	StringInfoData out;
+	char *number = NULL;
 	const PqlText *text = s->text_slot < 0 ? NULL : pql_evidence_slot(t->eyes.evidence, s->text_slot);
 	const PqlMeasure *m = measure_of(t, s);
 
@@ -219,12 +224,14 @@ says(const Teller *t, const PqlSignal *s)
 			continue;
 		}
 		if (strncmp(p, "{value}", 7) == 0)
-			fill = value_text(t, s);
+			fill = number = value_text(t, s);
 		else if (strncmp(p, "{days}", 6) == 0)
 		{
 			if (m != NULL && (!drifts(m) || t->live))
-				fill = psprintf("%d", pql_read_days(&t->eyes, m, t->as_of));
+				fill = number = psprintf("%d", pql_read_days(&t->eyes, m, t->as_of));
 		}
+		else if (strncmp(p, "{s}", 3) == 0)
+			fill = number != NULL && strcmp(number, "1") == 0 ? "" : "s";
 		else if (text != NULL)
 			fill = pnstrdup(text->bytes, text->length);
 		if (fill == NULL)
@@ -240,14 +247,18 @@ says(const Teller *t, const PqlSignal *s)
 static char *
 bound_text(double bound, bool duration)
 {
+	static const struct
+	{
+		const char *name;
+		double seconds;
+	} units[] = {{"day", SECS_PER_DAY}, {"hour", SECS_PER_HOUR}, {"minute", SECS_PER_MINUTE}};
+
 	if (!duration)
 		return number_text(bound);
-	if (bound >= SECS_PER_DAY && fmod(bound, SECS_PER_DAY) == 0)
-		return psprintf("%g days", bound / SECS_PER_DAY);
-	if (bound >= SECS_PER_HOUR && fmod(bound, SECS_PER_HOUR) == 0)
-		return psprintf("%g hours", bound / SECS_PER_HOUR);
-	if (bound >= SECS_PER_MINUTE && fmod(bound, SECS_PER_MINUTE) == 0)
-		return psprintf("%g minutes", bound / SECS_PER_MINUTE);
+	for (int i = 0; i < lengthof(units); i++)
+		if (bound >= units[i].seconds && fmod(bound, units[i].seconds) == 0)
+			return psprintf("%g %s%s", bound / units[i].seconds, units[i].name,
+							bound == units[i].seconds ? "" : "s");
 	return psprintf("%g seconds", bound);
 }
 

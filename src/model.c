@@ -388,6 +388,8 @@ read_words(PqlReader *r, const char *path, const PqlJson *json, PqlSignal *s)
 			r->shows_value = true;
 		else if (strcmp(name, "days") == 0)
 			r->shows_days = true;
+		else if (strcmp(name, "s") == 0)
+			continue;
 		else if (s->text_name != NULL && strcmp(s->text_name, name) != 0)
 			pql_reader_problem(r, PQL_PATH(path, "says"),
 							   psprintf("\"says\" names two properties at %s", path),

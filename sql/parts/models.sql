@@ -120,7 +120,7 @@ BEGIN
 		USING ERRCODE = 'undefined_object',
 			DETAIL = format('There are %s.',
 				(SELECT string_agg(DISTINCT v.model, ', ' ORDER BY v.model) FROM pql.model_version v)),
-			HINT = coalesce(format('Did you mean "%s"?', near), 'Store it with pql.put_model.');
+			HINT = coalesce('Did you mean "' || near || '"?', 'Store it with pql.put_model.');
 END
 $$;
 COMMENT ON FUNCTION pql.model(text, int) IS 'The document of a model: the active version, or the one asked for. NULL name: NULL. In queries write (SELECT pql.model(''trial'')): a bare call runs once per row.';
@@ -237,7 +237,7 @@ BEGIN
 				SELECT k AS key INTO entry FROM jsonb_object_keys(entry.value) k WHERE k <> ALL (signals) LIMIT 1;
 				RAISE EXCEPTION 'model "%" has no signal "%"', name, entry.key
 					USING ERRCODE = 'undefined_object',
-						HINT = coalesce(format('Did you mean "%s"?', pql.nearest_word(entry.key, signals)),
+						HINT = coalesce('Did you mean "' || pql.nearest_word(entry.key, signals) || '"?',
 							format('It has %s.', array_to_string(signals, ', ')));
 			END IF;
 			doc := jsonb_set(doc, '{signals}', (
@@ -253,7 +253,7 @@ BEGIN
 				USING ERRCODE = 'undefined_object',
 					DETAIL = 'Changes name words of the glossary, or sections of the document.',
 					HINT = coalesce(
-						format('Did you mean "%s"?', pql.nearest_word(entry.key, glossary || words)),
+						'Did you mean "' || pql.nearest_word(entry.key, glossary || words) || '"?',
 						format('Its glossary has %s. To add one: {"events": {%s: …}}.',
 							array_to_string(glossary, ', '), to_json(entry.key)));
 		END IF;

@@ -4,16 +4,16 @@ CREATE FUNCTION pql.event_query(by_load_time boolean) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	known text := CASE WHEN by_load_time THEN ' AND (%1$s.received_at IS NULL OR %1$s.received_at <= $3)' ELSE '' END;
-	query text := 'SELECT e.user_id, e.occurred_at, e.event, e.properties FROM pql.event e
+	reading text := 'SELECT e.user_id, e.occurred_at, e.event, e.properties FROM pql.event e
 		WHERE e.user_id IS NOT NULL AND e.occurred_at <= $2' || format(known, 'e');
 BEGIN
 	-- a source's own ids are looked at only where there are any
 	IF EXISTS (SELECT FROM pql.event WHERE event_id IS NOT NULL) THEN
-		query := query || ' AND NOT EXISTS (SELECT FROM pql.event d
+		reading := reading || ' AND NOT EXISTS (SELECT FROM pql.event d
 			WHERE d.user_id = e.user_id AND d.event_id = e.event_id AND d.event_id IS NOT NULL AND d.ctid < e.ctid'
 			|| format(known, 'd') || ')';
 	END IF;
-	RETURN query;
+	RETURN reading;
 END
 $$;
 COMMENT ON FUNCTION pql.event_query(boolean) IS 'The query that reads events up to $2 (loaded by $3), each source event once.';
@@ -216,9 +216,8 @@ BEGIN ATOMIC
 		coalesce(m.n, 0), coalesce(m.n, 0) / nullif(t.n, 0)::float8,
 		CASE
 			WHEN s.missing <> '{}' THEN format('No event "%s" in the data.%s', array_to_string(s.missing, '", "'),
-				coalesce(format(' Did you mean "%s"? Then pql.adapt(%L, …).',
-					pql.nearest_word(s.missing[1], ARRAY(SELECT x.event FROM seen x ORDER BY x.n DESC, x.event LIMIT 2000)), model),
-					' Name the product''s event in the glossary with pql.adapt.'))
+				coalesce(' Did you mean "' || pql.nearest_word(s.missing[1], ARRAY(SELECT x.event FROM seen x ORDER BY x.n DESC, x.event LIMIT 2000))
+					|| '"?', '') || ' Name the product''s event in the glossary with pql.adapt.')
 			WHEN coalesce(m.n, 0) = 0 AND s.events <> '{}' THEN 'The events are there, and no subject meets it: look at its property, threshold and window.'
 			WHEN coalesce(m.n, 0) = 0 THEN 'No subject meets it: is the fact known?'
 		END

@@ -794,6 +794,15 @@ BEGIN
 		          ELSE greatest(day_11, t.held_at) + oracle.dice(0, 900) * interval '1 minute'
 		        END, NULL);
 	END IF;
+
+	-- The first hour of day 11, where that is the odd day: it may come twice.
+	INSERT INTO oracle.occasion
+	SELECT ds.dataset, 6, ds.tz,
+	       oracle.first_instant(p.around, ds.tz) + oracle.dice(0, 59) * interval '1 minute', NULL
+	FROM oracle.place p
+	WHERE p.tz = ds.tz
+	  AND EXISTS (SELECT FROM oracle.raw_trial x
+	              WHERE x.dataset = ds.dataset AND oracle.local_date(x.started_at, ds.tz) + 10 = p.around);
 END
 $$;
 COMMENT ON FUNCTION oracle.aim IS 'Makes things coincide in a data set, and adds the occasions to see it.';
