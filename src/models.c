@@ -122,9 +122,49 @@ signal_classes(const PqlModel *m, const PqlCond *cond, bool *classes)
 		signal_classes(m, cond->parts[i], classes);
 }
 
+/* Which facts are looked up in which lists: two arrays side by side. */
+typedef struct ListUse
+{
+	const char **lists;
+	const char **facts;
+	int n;
+} ListUse;
+
+static void
+list_uses(const PqlModel *m, const PqlCond *cond, ListUse *use)
+{
+	for (int i = 0; i < cond->n; i++)
+		list_uses(m, cond->parts[i], use);
+	if (cond->kind != PQL_C_FACT)
+		return;
+	for (int i = 0; i < cond->ntests; i++)
+		if (cond->tests[i].op == PQL_IN_LIST)
+		{
+			use->lists = repalloc(use->lists, (use->n + 1) * sizeof(char *));
+			use->facts = repalloc(use->facts, (use->n + 1) * sizeof(char *));
+			use->lists[use->n] = cond->tests[i].list;
+			use->facts[use->n++] = m->facts[cond->index].dotted;
+		}
+}
+
+static ListUse
+all_list_uses(const PqlModel *m)
+{
+	ListUse use = {palloc(sizeof(char *)), palloc(sizeof(char *)), 0};
+
+	for (int i = 0; i < m->nsignals; i++)
+		list_uses(m, m->signals[i].when, &use);
+	for (int i = 0; i < m->nexclusions; i++)
+		list_uses(m, m->exclusions[i].when, &use);
+	for (int i = 0; i < m->ntiers; i++)
+		list_uses(m, m->tiers[i].when, &use);
+	list_uses(m, m->qualify, &use);
+	return use;
+}
+
 /*
  * pql.model_info(model jsonb) → (name, timezone, per_trial, exact_qualification, evidence_bound,
- * max_score, events, facts), strict. An invalid model is an ERROR.
+ * max_score, events, facts, lists, list_facts), strict. An invalid model is an ERROR.
  */
 PG_FUNCTION_INFO_V1(pql_model_info);
 Datum
@@ -132,9 +172,10 @@ pql_model_info(PG_FUNCTION_ARGS)
 {
 	PqlModel *m = pql_model_from_jsonb(PG_GETARG_JSONB_P(0));
 	const char **facts = palloc(Max(1, m->nfacts) * sizeof(char *));
+	ListUse use = all_list_uses(m);
 	TupleDesc desc;
-	Datum values[8];
-	bool nulls[8] = {false};
+	Datum values[10];
+	bool nulls[10] = {false};
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "pql.model_info needs a composite result");
@@ -148,6 +189,8 @@ pql_model_info(PG_FUNCTION_ARGS)
 	values[5] = Int32GetDatum(m->max_score);
 	values[6] = PointerGetDatum(event_names(m));
 	values[7] = PointerGetDatum(text_array(facts, m->nfacts));
+	values[8] = PointerGetDatum(text_array(use.lists, use.n));
+	values[9] = PointerGetDatum(text_array(use.facts, use.n));
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }
 

@@ -75,9 +75,9 @@ COMMENT ON FUNCTION pql.check_model(jsonb) IS 'The same for a document that is j
 
 CREATE FUNCTION pql.model_info(model jsonb, OUT name text, OUT timezone text, OUT per_trial boolean,
 	OUT exact_qualification boolean, OUT evidence_bound int, OUT max_score int, OUT events text[],
-	OUT facts text[])
+	OUT facts text[], OUT lists text[], OUT list_facts text[])
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_model_info';
-COMMENT ON FUNCTION pql.model_info(jsonb) IS 'What a model needs and promises: timezone, whether its subjects are trials, whether qualified_at is exact, bytes of evidence at most, event names and facts it reads.';
+COMMENT ON FUNCTION pql.model_info(jsonb) IS 'What a model needs and promises: timezone, whether its subjects are trials, whether qualified_at is exact, bytes of evidence at most, event names and facts it reads, and which facts (list_facts) it looks up in which lists.';
 
 CREATE FUNCTION pql.model_signals(model jsonb)
 RETURNS TABLE (signal text, effect text, category text, events text[])
@@ -146,7 +146,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	doc jsonb := pql.read_model(document);
 	info record;
-	next int;
+	added int;
 BEGIN
 	IF doc IS NULL THEN
 		RAISE EXCEPTION 'model document is NULL'
@@ -154,17 +154,17 @@ BEGIN
 	END IF;
 	SELECT * INTO info FROM pql.model_info(doc);
 	LOCK TABLE pql.model_version IN SHARE ROW EXCLUSIVE MODE;
-	SELECT coalesce(max(v.version), 0) + 1 INTO next FROM pql.model_version v WHERE v.model = info.name;
+	SELECT coalesce(max(v.version), 0) + 1 INTO added FROM pql.model_version v WHERE v.model = info.name;
 	INSERT INTO pql.model_version (model, version, document, evidence_bound, exact_qualification)
-	VALUES (info.name, next, doc, info.evidence_bound, info.exact_qualification);
+	VALUES (info.name, added, doc, info.evidence_bound, info.exact_qualification);
 	IF activate THEN
-		PERFORM pql.activate_model(info.name, next);
+		PERFORM pql.activate_model(info.name, added);
 	END IF;
-	RAISE NOTICE 'model "%" version %: at most % bytes of evidence a %; %', info.name, next,
+	RAISE NOTICE 'model "%" version %: at most % bytes of evidence a %; %', info.name, added,
 		info.evidence_bound, CASE WHEN info.per_trial THEN 'trial' ELSE 'user' END,
 		CASE WHEN info.exact_qualification THEN 'qualified_at is exact'
 			ELSE 'qualified_at is not kept, for some of its measures forget when they were met' END;
-	RETURN next;
+	RETURN added;
 END
 $$;
 COMMENT ON FUNCTION pql.put_model(text, boolean) IS 'Validates a model document and stores it as the next version, active unless told otherwise. Returns the version. A problem is an ERROR with path, value and mend; pql.check_model lists all of them.';

@@ -10,18 +10,19 @@ BEGIN ATOMIC
 	FROM (
 		SELECT t.user_id, t.started_at, lead(t.started_at) OVER by_start AS next_start, t.ends_at, t.plan,
 			t.converted_at, t.mrr, t.conversion_source,
-			min(t.converted_at) OVER (PARTITION BY t.user_id) < t.started_at AS paid_before, t.signup
+			min(t.converted_at) OVER (PARTITION BY t.user_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+				EXCLUDE CURRENT ROW) < t.started_at AS paid_before, t.signup
 		FROM (
 			SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.converted_at, r.mrr, r.conversion_source,
 				NULL::jsonb AS signup
 			FROM pql.trial r
-			WHERE isfinite(r.started_at) AND (only_user IS NULL OR r.user_id = only_user)
+			WHERE r.started_at > '-infinity' AND r.started_at < 'infinity' AND (only_user IS NULL OR r.user_id = only_user)
 			UNION ALL
 			SELECT e.user_id, e.occurred_at, NULL, NULL, NULL, NULL, NULL, e.properties
 			FROM (
 				SELECT DISTINCT ON (x.user_id, x.occurred_at) x.user_id, x.occurred_at, x.properties
 				FROM pql.event x
-				WHERE x.event = 'signup_complete' AND x.user_id IS NOT NULL AND isfinite(x.occurred_at)
+				WHERE x.event = 'signup_complete' AND x.user_id IS NOT NULL AND x.occurred_at > '-infinity'
 					AND x.occurred_at <= as_of
 					AND (known_at IS NULL OR x.received_at IS NULL OR x.received_at <= known_at)
 					AND (only_user IS NULL OR x.user_id = only_user)
@@ -76,7 +77,8 @@ BEGIN ATOMIC
 	SELECT f.subject, jsonb_object_agg(f.name, f.entries)
 	FROM (
 		SELECT k.subject, k.name,
-			jsonb_agg(jsonb_build_object('value', k.value, 'recorded_at', k.recorded_at) ORDER BY k.recorded_at) AS entries
+			coalesce(jsonb_agg(jsonb_build_object('value', k.value, 'recorded_at', k.recorded_at) ORDER BY k.recorded_at)
+				FILTER (WHERE k.recorded_at <= as_of AND (known_at IS NULL OR k.recorded_at <= known_at)), '[]') AS entries
 		FROM (
 			SELECT r.subject, r.name, r.value, r.recorded_at FROM pql.fact r
 			UNION ALL
@@ -84,15 +86,14 @@ BEGIN ATOMIC
 			SELECT r.subject, 'person.email_kind', to_jsonb(pql.email_kind(r.value #>> '{}')), r.recorded_at
 			FROM pql.fact r WHERE r.name = 'person.email'
 		) k
-		WHERE k.recorded_at <= as_of AND (known_at IS NULL OR k.recorded_at <= known_at)
-			AND k.name NOT LIKE 'lead.%'
+		WHERE k.name NOT LIKE 'lead.%'
 			AND (only_user IS NULL OR k.subject = only_user
 				OR k.subject = (SELECT p.account_id FROM pql.person p WHERE p.user_id = only_user))
 		GROUP BY k.subject, k.name
 	) f
 	GROUP BY f.subject;
 END;
-COMMENT ON FUNCTION pql.fact_history_at(timestamptz, timestamptz, text) IS 'History of facts by subject as pql.judge reads it, as far as it was known. Facts whose rows are all later are absent here, and pql.profile_of takes them out of the profile.';
+COMMENT ON FUNCTION pql.fact_history_at(timestamptz, timestamptz, text) IS 'History of facts by subject as pql.judge reads it, as far as it was known by then. A fact all of whose rows are later has an empty history: it was not known.';
 
 CREATE FUNCTION pql.lead_history(of_user text, since timestamptz, until timestamptz, as_of timestamptz, known_at timestamptz)
 RETURNS jsonb
@@ -110,16 +111,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.lead_history(text, timestamptz, timestamptz, timestamptz, timestamptz) IS 'What was recorded of the lead (dispositions) within one trial.';
 
-CREATE FUNCTION pql.matched_lists(person jsonb, account jsonb) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT jsonb_object_agg(l.list, coalesce(
-		(SELECT jsonb_agg(e.entry) FROM pql.list_entry e
-		 WHERE e.list = l.list AND e.entry IN (SELECT v.value FROM jsonb_each_text(person || account) v)), '[]'))
-	FROM (SELECT DISTINCT x.list FROM pql.list_entry x) l;
-END;
-COMMENT ON FUNCTION pql.matched_lists(jsonb, jsonb) IS 'Named lists with those entries that equal one of the facts: all that "in_list" can ask about one subject.';
-
 CREATE FUNCTION pql.profile_of(model jsonb, as_of timestamptz, known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL)
 RETURNS TABLE (user_id text, account_id text, started_at timestamptz, profile jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -129,7 +120,8 @@ BEGIN ATOMIC
 			'person', f.person,
 			'account', f.account,
 			'trial', jsonb_strip_nulls(jsonb_build_object('started_at', s.started_at, 'ends_at', s.ends_at, 'plan', s.plan,
-				'converted_at', s.converted_at, 'mrr', s.mrr, 'conversion_source', s.conversion_source)),
+				'converted_at', c.converted_at, 'mrr', CASE WHEN c.converted_at IS NOT NULL THEN s.mrr END,
+				'conversion_source', CASE WHEN c.converted_at IS NOT NULL THEN s.conversion_source END)),
 			'history', jsonb_strip_nulls(jsonb_build_object(
 					'person.opted_out', CASE WHEN p.opted_out_at <= as_of THEN
 						jsonb_build_array(jsonb_build_object('value', true, 'recorded_at', p.opted_out_at)) END,
@@ -138,7 +130,17 @@ BEGIN ATOMIC
 				|| coalesce(hp.history, '{}') || coalesce(ha.history, '{}')
 				|| coalesce(CASE WHEN any_lead.found THEN
 					pql.lead_history(s.user_id, s.started_at, s.next_start, as_of, known_at) END, '{}'))
-		|| CASE WHEN any_list.found THEN jsonb_build_object('lists', pql.matched_lists(f.person, f.account)) ELSE '{}' END
+		|| CASE WHEN any_list.found THEN jsonb_build_object('lists', (
+			-- of each list that exists, the entries that equal the fact that is looked up
+			SELECT jsonb_object_agg(l.list, l.entries)
+			FROM (
+				SELECT u.list, coalesce(jsonb_agg(e.entry) FILTER (WHERE e.entry IS NOT NULL), '[]') AS entries
+				FROM unnest(any_list.lists, any_list.list_facts) u (list, fact)
+				LEFT JOIN pql.list_entry e ON e.list = u.list
+					AND e.entry = jsonb_build_object('person', f.person, 'account', f.account) #>> string_to_array(u.fact, '.')
+				WHERE EXISTS (SELECT FROM pql.list_entry x WHERE x.list = u.list)
+				GROUP BY u.list
+			) l)) ELSE '{}' END
 	FROM pql.subject_at((SELECT i.per_trial FROM pql.model_info(model) i), as_of, known_at, only_user) s
 	LEFT JOIN pql.person p ON p.user_id = s.user_id
 	LEFT JOIN pql.account a ON a.account_id = p.account_id
@@ -151,9 +153,13 @@ BEGIN ATOMIC
 		WHERE (m.signed_up_at IS NULL OR m.signed_up_at <= as_of)
 			AND (only_user IS NULL OR m.account_id = (SELECT o.account_id FROM pql.person o WHERE o.user_id = only_user))
 		GROUP BY m.account_id
-	) c ON c.account_id = p.account_id
+	) n ON n.account_id = p.account_id
+	CROSS JOIN LATERAL (SELECT CASE WHEN s.converted_at <= as_of THEN s.converted_at END AS converted_at) c
 	CROSS JOIN (SELECT EXISTS (SELECT FROM pql.fact l WHERE l.name >= 'lead.' AND l.name < 'lead/') AS found) any_lead
-	CROSS JOIN (SELECT EXISTS (SELECT FROM pql.list_entry) AS found) any_list
+	CROSS JOIN (
+		SELECT i.lists, i.list_facts, EXISTS (SELECT FROM pql.list_entry x WHERE x.list = ANY (i.lists)) AS found
+		FROM pql.model_info(model) i OFFSET 0
+	) any_list
 	CROSS JOIN LATERAL (
 		SELECT
 			coalesce(pql.profile_row(to_jsonb(p)), '{}') || jsonb_strip_nulls(jsonb_build_object(
@@ -166,8 +172,9 @@ BEGIN ATOMIC
 			jsonb_strip_nulls(jsonb_build_object(
 				'name', s.signup -> 'company_name',
 				'employees', CASE WHEN jsonb_typeof(s.signup -> 'company_size') = 'number' THEN s.signup -> 'company_size' END,
-				'members', c.members)) || coalesce(pql.profile_row(to_jsonb(a)), '{}')
+				'members', n.members)) || coalesce(pql.profile_row(to_jsonb(a)), '{}')
 			AS account
+		OFFSET 0 -- built once, however often it is used above
 	) f;
 END;
 COMMENT ON FUNCTION pql.profile_of(jsonb, timestamptz, timestamptz, text) IS 'The profile of every subject of a model, as pql.judge takes it: what was known by as_of (and loaded by known_at).';

@@ -1,22 +1,40 @@
 -- Scoring over what is connected.
 
-CREATE FUNCTION pql.event_query(by_load_time boolean) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	known text := CASE WHEN by_load_time THEN ' AND (%1$s.received_at IS NULL OR %1$s.received_at <= $3)' ELSE '' END;
-	reading text := 'SELECT e.user_id, e.occurred_at, e.event, e.properties FROM pql.event e
-		WHERE e.user_id IS NOT NULL AND e.occurred_at <= $2' || format(known, 'e');
-BEGIN
-	-- a source's own ids are looked at only where there are any
-	IF EXISTS (SELECT FROM pql.event WHERE event_id IS NOT NULL) THEN
-		reading := reading || ' AND NOT EXISTS (SELECT FROM pql.event d
-			WHERE d.user_id = e.user_id AND d.event_id = e.event_id AND d.event_id IS NOT NULL AND d.ctid < e.ctid'
-			|| format(known, 'd') || ')';
-	END IF;
-	RETURN reading;
-END
-$$;
-COMMENT ON FUNCTION pql.event_query(boolean) IS 'The query that reads events up to $2 (loaded by $3), each source event once.';
+CREATE FUNCTION pql.repeated_ids(only_user text DEFAULT NULL) RETURNS TABLE (user_id text, event_id text)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
+-- in the order of the index that is there for it, hashing and sorting nothing
+SET enable_hashagg = off SET enable_sort = off
+BEGIN ATOMIC
+	SELECT e.user_id, e.event_id
+	FROM pql.event e
+	WHERE e.event_id IS NOT NULL AND e.user_id IS NOT NULL AND (only_user IS NULL OR e.user_id = only_user)
+	GROUP BY e.user_id, e.event_id
+	HAVING count(*) > 1;
+END;
+COMMENT ON FUNCTION pql.repeated_ids(text) IS 'Source events that pql.event holds more than once.';
+
+CREATE FUNCTION pql.repeated_rows(known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL) RETURNS tid[]
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT array_agg(c.row_id)
+	FROM (
+		SELECT e.ctid AS row_id, row_number() OVER (PARTITION BY e.user_id, e.event_id ORDER BY e.ctid) AS copy
+		FROM pql.repeated_ids(only_user) r
+		JOIN pql.event e ON e.user_id = r.user_id AND e.event_id = r.event_id
+		WHERE known_at IS NULL OR e.received_at IS NULL OR e.received_at <= known_at
+	) c
+	WHERE c.copy > 1;
+END;
+COMMENT ON FUNCTION pql.repeated_rows(timestamptz, text) IS 'Rows of pql.event that repeat another (same user, same event_id), all but the first of those loaded by known_at. NULL: none.';
+
+CREATE FUNCTION pql.event_query(by_load_time boolean, without_repeats boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT 'SELECT e.user_id, e.occurred_at, e.event, e.properties FROM pql.event e WHERE e.user_id IS NOT NULL AND e.occurred_at <= $2'
+		|| CASE WHEN by_load_time THEN ' AND (e.received_at IS NULL OR e.received_at <= $3)' ELSE '' END
+		|| CASE WHEN without_repeats THEN ' AND e.ctid <> ALL ($4)' ELSE '' END;
+END;
+COMMENT ON FUNCTION pql.event_query(boolean, boolean) IS 'The query that reads events up to $2, loaded by $3, without the rows $4.';
 
 CREATE FUNCTION pql.score_all(model text, as_of timestamptz DEFAULT now(), known_at timestamptz DEFAULT NULL, detail boolean DEFAULT false)
 RETURNS TABLE (user_id text, account_id text, started_at timestamptz, status text, score int, potential int,
@@ -26,6 +44,8 @@ DECLARE
 	doc jsonb := pql.model(model);
 	per_trial boolean := i.per_trial FROM pql.model_info(doc) i;
 	judge text := CASE WHEN detail THEN 'judge' ELSE 'judge_brief' END;
+	repeats tid[] := pql.repeated_rows(known_at);
+	events text := pql.event_query(known_at IS NOT NULL, repeats IS NOT NULL);
 BEGIN
 	IF doc IS NULL OR as_of IS NULL THEN
 		RAISE EXCEPTION '% is NULL', CASE WHEN doc IS NULL THEN 'model' ELSE 'as_of' END
@@ -44,8 +64,8 @@ BEGIN
 				GROUP BY e.user_id, s.started_at
 			) g ON g.user_id = p.user_id AND g.started_at = p.started_at
 			CROSS JOIN LATERAL pql.%I($1, g.evidence, p.profile, $2) v
-			WHERE v.status IS NOT NULL$q$, pql.event_query(known_at IS NOT NULL), judge)
-		USING doc, as_of, known_at;
+			WHERE v.status IS NOT NULL$q$, events, judge)
+		USING doc, as_of, known_at, repeats;
 	ELSE
 		RETURN QUERY EXECUTE format($q$
 			SELECT coalesce(p.user_id, g.user_id), p.account_id, p.started_at, v.status, v.score, v.potential, v.tier,
@@ -58,8 +78,8 @@ BEGIN
 				GROUP BY e.user_id
 			) g ON g.user_id = p.user_id
 			CROSS JOIN LATERAL pql.%I($1, g.evidence, p.profile, $2) v
-			WHERE v.status IS NOT NULL$q$, pql.event_query(known_at IS NOT NULL), judge)
-		USING doc, as_of, known_at;
+			WHERE v.status IS NOT NULL$q$, events, judge)
+		USING doc, as_of, known_at, repeats;
 	END IF;
 END
 $$;
@@ -110,6 +130,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	doc jsonb := pql.model(model);
 	per_trial boolean := i.per_trial FROM pql.model_info(doc) i;
+	repeats tid[] := pql.repeated_rows(NULL, subject);
 	chosen record;
 	known record;
 	result pql.verdict;
@@ -135,16 +156,16 @@ BEGIN
 	WHERE p.started_at IS NOT DISTINCT FROM chosen.started_at;
 	EXECUTE format($q$
 		SELECT v.* FROM (
-			SELECT pql.gather($1, e.occurred_at, e.event, e.properties, $4) AS evidence
+			SELECT pql.gather($1, e.occurred_at, e.event, e.properties, $5) AS evidence
 			FROM (
-				SELECT e.occurred_at, e.event, e.properties FROM (%s) e WHERE e.user_id = $6
+				SELECT e.occurred_at, e.event, e.properties FROM (%s) e WHERE e.user_id = $7
 				UNION ALL
-				SELECT h.occurred_at, h.event, h.properties FROM pql.hypothetical_events($7, $2) h
+				SELECT h.occurred_at, h.event, h.properties FROM pql.hypothetical_events($8, $2) h
 			) e
-			WHERE ($4 IS NULL OR e.occurred_at >= $4) AND ($5 IS NULL OR e.occurred_at < $5)
-		) g, LATERAL pql.judge_live($1, g.evidence, $8, $2) v$q$, pql.event_query(false))
+			WHERE ($5 IS NULL OR e.occurred_at >= $5) AND ($6 IS NULL OR e.occurred_at < $6)
+		) g, LATERAL pql.judge_live($1, g.evidence, $9, $2) v$q$, pql.event_query(false, repeats IS NOT NULL))
 	INTO result
-	USING doc, as_of, NULL::timestamptz, chosen.started_at, chosen.next_start, subject, events, known.profile;
+	USING doc, as_of, NULL::timestamptz, repeats, chosen.started_at, chosen.next_start, subject, events, known.profile;
 	RETURN result;
 END
 $$;

@@ -573,7 +573,7 @@ BEGIN
 		IF oracle.chance(0.02) THEN
 			address := ds || '.listed@acme.example';
 			INSERT INTO pql.list_entry VALUES ('test_accounts', address) ON CONFLICT DO NOTHING;
-		ELSIF oracle.chance(0.03) THEN
+		ELSIF oracle.chance(0.08) THEN
 			address := '  ' || upper(address) || ' ';
 		ELSIF oracle.chance(0.03) THEN
 			address := NULL;
