@@ -57,6 +57,15 @@ demo demo-real:
 	@$(SUDO) $(quiet) install >/dev/null
 	@scripts/with-cluster demo/$(if $(filter demo,$@),run,real)
 
+## make check       all tests; warnings are errors. TESTS="names" runs some
+.PHONY: check
+check:
+	@scripts/install-deps build test
+	@$(quiet) clean >/dev/null
+	@$(quiet) all COPT=-Werror
+	@$(SUDO) $(quiet) install >/dev/null
+	@scripts/with-cluster scripts/check $(TESTS)
+
 .PHONY: help
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)

@@ -49,7 +49,7 @@ CREATE OPERATOR CLASS pql.evidence_ops DEFAULT FOR TYPE pql.evidence USING hash 
 	OPERATOR 1 pql.=, FUNCTION 1 pql.evidence_hash(pql.evidence);
 
 CREATE FUNCTION pql.gather_add(internal, model jsonb, occurred_at timestamptz, event text, properties jsonb, started_at timestamptz) RETURNS internal
-LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_gather_add';
+LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'pql_gather_add';
 COMMENT ON FUNCTION pql.gather_add(internal, jsonb, timestamptz, text, jsonb, timestamptz) IS 'Transition of pql.gather.';
 CREATE FUNCTION pql.gather_combine(internal, internal) RETURNS internal
 LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_gather_combine';

@@ -224,6 +224,7 @@ DECLARE
 	glossary text[] := ARRAY(SELECT jsonb_object_keys(coalesce(doc -> 'events', '{}')));
 	signals text[] := ARRAY(SELECT s ->> 'signal' FROM jsonb_array_elements(doc -> 'signals') s);
 	entry record;
+	stray text;
 BEGIN
 	IF jsonb_typeof(changes) IS DISTINCT FROM 'object' THEN
 		RAISE EXCEPTION 'changes to model "%" are no JSON object', name
@@ -233,11 +234,11 @@ BEGIN
 	FOR entry IN SELECT key, value FROM jsonb_each(changes) LOOP
 		IF entry.key = 'signals' AND jsonb_typeof(entry.value) = 'object' THEN
 			-- by name: {"signals": {"icp_fit": {"between": [50, 500]}}}; null removes the signal
-			IF EXISTS (SELECT FROM jsonb_object_keys(entry.value) k WHERE k <> ALL (signals)) THEN
-				SELECT k AS key INTO entry FROM jsonb_object_keys(entry.value) k WHERE k <> ALL (signals) LIMIT 1;
-				RAISE EXCEPTION 'model "%" has no signal "%"', name, entry.key
+			SELECT k INTO stray FROM jsonb_object_keys(entry.value) k WHERE k <> ALL (signals) ORDER BY k LIMIT 1;
+			IF FOUND THEN
+				RAISE EXCEPTION 'model "%" has no signal "%"', name, stray
 					USING ERRCODE = 'undefined_object',
-						HINT = coalesce('Did you mean "' || pql.nearest_word(entry.key, signals) || '"?',
+						HINT = coalesce('Did you mean "' || pql.nearest_word(stray, signals) || '"?',
 							format('It has %s.', array_to_string(signals, ', ')));
 			END IF;
 			doc := jsonb_set(doc, '{signals}', (

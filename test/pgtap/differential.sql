@@ -2,7 +2,7 @@
 -- judge, and evidence gathered in pieces and merged.
 --
 --   pg_prove -d DB test/pgtap/differential.sql
---   pg_prove -d DB --set seed=7 --set datasets=500 test/pgtap/differential.sql
+--   pg_prove -d DB --set seed=7 --set datasets=500 --set occasions=9 test/pgtap/differential.sql
 --
 -- A difference is printed as the oracle's and pql's verdict side by side, and for the first three trials
 -- everything that is known of them follows, in local time.
@@ -16,6 +16,11 @@
 	\set datasets 200
 \endif
 
+\if :{?occasions}
+\else
+	\set occasions 3
+\endif
+
 BEGIN;
 SET LOCAL client_min_messages = warning;
 SET LOCAL TimeZone = 'UTC';
@@ -26,6 +31,8 @@ SELECT set_config('search_path', current_setting('search_path') || ', pql', true
 \ir ../oracle/random.sql
 
 SELECT count(*) AS ignored FROM (SELECT oracle.random_data(:seed, :datasets)) x \gset
+-- Every data set is judged as of several instants; the first few will do where time is short.
+DELETE FROM oracle.occasion WHERE n > :occasions;
 ANALYZE pql.event, pql.person, pql.account, pql.trial, pql.fact, pql.list_entry;
 
 SELECT count(DISTINCT tz) AS zones FROM oracle.dataset \gset
@@ -234,6 +241,12 @@ SELECT is_empty($$SELECT oracle.evidence_differs('oracle.added_backwards')$$, 'c
 
 -- (e) Judging the evidence: now, and later with nothing new ---------------------------------------
 
+-- Planned once for each occasion, with its instants as constants.
+CREATE FUNCTION oracle.profiles(model jsonb, as_of timestamptz, known_at timestamptz)
+RETURNS TABLE (user_id text, account_id text, started_at timestamptz, profile jsonb)
+LANGUAGE plpgsql STABLE
+AS $$ BEGIN RETURN QUERY SELECT * FROM pql.profile_of(model, as_of, known_at); END $$;
+
 CREATE TABLE oracle.judged AS
 SELECT d.dataset, d.tz, d.as_of, d.known_at, m.document AS model, p.user_id, p.started_at, p.profile,
        s.evidence, oracle.line(v.status, v.score, v.potential, v.tier, v.signals, v.exclusions,
@@ -241,7 +254,7 @@ SELECT d.dataset, d.tz, d.as_of, d.known_at, m.document AS model, p.user_id, p.s
        v.qualified_at, v.next_change_at
 FROM oracle.dataset d
 JOIN oracle.model m ON m.tz = d.tz
-CROSS JOIN LATERAL pql.profile_of(m.document, d.as_of, d.known_at) p
+CROSS JOIN LATERAL oracle.profiles(m.document, d.as_of, d.known_at) p
 LEFT JOIN oracle.serial s ON s.user_id = p.user_id AND s.started_at = p.started_at
 CROSS JOIN LATERAL pql.judge(m.document, s.evidence, p.profile, d.as_of) v
 WHERE p.user_id LIKE d.dataset || '\_%';

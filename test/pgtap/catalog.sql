@@ -1,0 +1,83 @@
+-- What every object of the extension owes its users and its safety, checked over the catalog.
+
+BEGIN;
+SET LOCAL client_min_messages = warning;
+SELECT plan(9);
+
+CREATE VIEW pg_temp.ours AS
+SELECT d.classid, d.objid, d.objsubid
+FROM pg_depend d
+JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'pql'
+WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e';
+
+SELECT is_empty($$
+	SELECT pg_describe_object(o.classid, o.objid, 0)
+	FROM pg_temp.ours o
+	WHERE o.classid IN ('pg_proc'::regclass, 'pg_class'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass,
+			'pg_namespace'::regclass)
+		AND obj_description(o.objid, o.classid::regclass::text) IS NULL
+		-- row types and array types come with their table or type
+		AND NOT (o.classid = 'pg_type'::regclass
+			AND EXISTS (SELECT FROM pg_type t WHERE t.oid = o.objid AND (t.typelem <> 0 OR t.typrelid <> 0)))
+	ORDER BY 1$$, 'every function, relation, type and operator has a COMMENT');
+
+SELECT is_empty($$
+	SELECT p.oid::regprocedure
+	FROM pg_temp.ours o JOIN pg_proc p ON p.oid = o.objid AND o.classid = 'pg_proc'::regclass
+	JOIN pg_language l ON l.oid = p.prolang
+	WHERE l.lanname = 'plpgsql' AND NOT coalesce(p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)
+	ORDER BY 1$$, 'every PL/pgSQL function sets its search_path');
+
+SELECT is_empty($$
+	SELECT p.oid::regprocedure
+	FROM pg_temp.ours o JOIN pg_proc p ON p.oid = o.objid AND o.classid = 'pg_proc'::regclass
+	JOIN pg_language l ON l.oid = p.prolang
+	WHERE l.lanname = 'sql' AND p.prosqlbody IS NULL
+	ORDER BY 1$$, 'every SQL function was parsed when it was made, so that no search_path can change its meaning');
+
+SELECT is_empty($$
+	SELECT p.oid::regprocedure
+	FROM pg_temp.ours o JOIN pg_proc p ON p.oid = o.objid AND o.classid = 'pg_proc'::regclass
+	WHERE p.prosecdef
+	ORDER BY 1$$, 'no function runs with its owner''s rights');
+
+SELECT is_empty($$
+	SELECT format('%s.%s', a.attrelid::regclass, a.attname)
+	FROM pg_temp.ours o
+	JOIN pg_class c ON c.oid = o.objid AND o.classid = 'pg_class'::regclass AND c.relkind = 'r'
+	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND a.atttypid = 'boolean'::regtype
+	WHERE a.attname NOT IN ('exact_qualification')
+	ORDER BY 1$$, 'no boolean column that could be a timestamp');
+
+SELECT is_empty($$
+	SELECT c.oid::regclass
+	FROM pg_temp.ours o
+	JOIN pg_class c ON c.oid = o.objid AND o.classid = 'pg_class'::regclass AND c.relkind = 'r'
+	WHERE c.oid <> ALL (SELECT unnest(e.extconfig) FROM pg_extension e WHERE e.extname = 'pql')
+	ORDER BY 1$$, 'every table is kept by pg_dump');
+
+SELECT is_empty($$
+	SELECT p.oid::regprocedure
+	FROM pg_temp.ours o JOIN pg_proc p ON p.oid = o.objid AND o.classid = 'pg_proc'::regclass
+	WHERE p.provolatile = 'i'
+		AND (p.prosrc ~* '\mnow\(' OR pg_get_function_arguments(p.oid) ~* 'now\(')
+	ORDER BY 1$$, 'nothing immutable looks at the clock');
+
+CREATE EXTENSION IF NOT EXISTS plpgsql_check;
+SELECT is_empty($$
+	SELECT format('%s line %s: %s', p.oid::regprocedure, c.lineno, c.message)
+	FROM pg_temp.ours o JOIN pg_proc p ON p.oid = o.objid AND o.classid = 'pg_proc'::regclass
+	JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'plpgsql'
+	LEFT JOIN LATERAL (
+		SELECT t.tgrelid FROM pg_trigger t WHERE t.tgfoid = p.oid ORDER BY t.oid LIMIT 1
+	) t ON p.prorettype = 'trigger'::regtype
+	CROSS JOIN LATERAL plpgsql_check_function_tb(p.oid, coalesce(t.tgrelid, 0), fatal_errors => false,
+		other_warnings => false, extra_warnings => false, performance_warnings => false) c
+	WHERE c.level = 'error'
+	ORDER BY 1$$, 'plpgsql_check finds no error');
+
+SELECT is((SELECT extversion FROM pg_extension WHERE extname = 'pql'), pql.version(),
+	'the library is of the version that is installed');
+
+SELECT * FROM finish();
+ROLLBACK;
