@@ -1,6 +1,7 @@
 /*
- * language.h: the parts of the model compiler, shared by model.c (the document as a whole),
- * condition.c (tests and conditions) and measure.c (measures, classes, slots).
+ * language.h: the parts of the model compiler, each standing on those before it: comparison.c
+ * (scalars, comparisons), measure.c (measures, classes, slots), condition.c (conditions), model.c (the
+ * document as a whole).
  */
 #ifndef PQL_LANGUAGE_H
 #define PQL_LANGUAGE_H
@@ -42,7 +43,7 @@ extern bool pql_read_duration(PqlReader *r, const char *path, const PqlJson *jso
 #define PQL_PATH(path, key) psprintf("%s.%s", (path), (key))
 #define PQL_INDEX(path, i) psprintf("%s[%d]", (path), (i))
 
-/* ---- condition.c ---- */
+/* ---- comparison.c ---- */
 
 typedef enum PqlTestFor
 {
@@ -52,6 +53,9 @@ typedef enum PqlTestFor
 	PQL_FOR_DURATION, /* numeric ones, written as durations, in seconds */
 	PQL_FOR_TREND	  /* is: growing, flat, declining */
 } PqlTestFor;
+
+/* The place of a key in a list, or -1. */
+extern int pql_key_index(const char *key, const char *const *keys, int n);
 
 /* Is this key one of the comparisons? */
 extern bool pql_is_test_key(const char *key, PqlTestFor what);
@@ -71,11 +75,6 @@ extern void pql_read_comparison(PqlReader *r, const char *path, const PqlJson *j
 
 extern PqlWhere *pql_read_where(PqlReader *r, const char *path, const PqlJson *json);
 
-/* A condition of qualify, exclude, tiers or a compound signal. */
-extern PqlCond *pql_read_condition(PqlReader *r, const char *path, const PqlJson *json);
-extern PqlCond *pql_new_condition(PqlCondKind kind);
-extern PqlCond *pql_fact_condition(PqlReader *r, const char *path, const char *dotted, int ntests,
-								   PqlTest *tests);
 extern int pql_property(PqlReader *r, const char *name);
 
 /* ---- measure.c ---- */
@@ -112,5 +111,22 @@ extern bool pql_read_window(PqlReader *r, const char *path, const PqlJson *objec
 
 /* Layout id, sizes, dispatch. */
 extern void pql_finish_layout(PqlReader *r);
+
+/* ---- condition.c ---- */
+
+static inline PqlCond *
+pql_new_condition(PqlCondKind kind)
+{
+	PqlCond *cond = palloc0(sizeof(PqlCond));
+
+	cond->kind = kind;
+	cond->atom = -1;
+	return cond;
+}
+
+/* A condition of qualify, exclude, tiers or a compound signal. */
+extern PqlCond *pql_read_condition(PqlReader *r, const char *path, const PqlJson *json);
+extern PqlCond *pql_fact_condition(PqlReader *r, const char *path, const char *dotted, int ntests,
+								   PqlTest *tests);
 
 #endif

@@ -28,10 +28,7 @@ static const char *const effect_keys[] = {"gate", "points", "bands", "info"};
 static bool
 is_one_of(const char *key, const char *const *keys, int n)
 {
-	for (int i = 0; i < n; i++)
-		if (strcmp(key, keys[i]) == 0)
-			return true;
-	return false;
+	return pql_key_index(key, keys, n) >= 0;
 }
 
 static void
