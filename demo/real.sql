@@ -126,12 +126,12 @@ SELECT group_name AS "as of day 5", people, paid AS "paid later",
 	to_char(100.0 * paid / people, 'FM990.0') || ' %' AS rate
 FROM (
 	SELECT CASE
-			WHEN grouping(status, tier) = 0 AND qualified THEN 'qualified, ' || tier
-			WHEN grouping(status, tier) = 0 THEN 'not qualified, ' || status
+			WHEN grouping(status, level) = 0 AND qualified THEN 'qualified, ' || level
+			WHEN grouping(status, level) = 0 THEN 'not qualified, ' || status
 			WHEN qualified THEN 'all qualified' ELSE 'all others' END AS group_name,
-		grouping(status, tier) AS total, count(*) AS people, count(*) FILTER (WHERE paid) AS paid
-	FROM outcome
-	GROUP BY GROUPING SETS ((qualified, status, tier), (qualified))
+		grouping(status, level) AS total, count(*) AS people, count(*) FILTER (WHERE paid) AS paid
+	FROM (SELECT *, CASE WHEN qualified THEN tier END AS level FROM outcome) AS leveled
+	GROUP BY GROUPING SETS ((qualified, status, level), (qualified))
 ) AS counted
 ORDER BY total, paid::float8 / people DESC;
 SELECT format('The qualified paid %s times as often as the others (%s had paid by the end of day 5: not counted).',

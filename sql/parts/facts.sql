@@ -70,61 +70,82 @@ FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION pql.record_fac
 CREATE TRIGGER account_keeps_history AFTER UPDATE ON pql.account
 FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION pql.record_fact_changes('account', 'account_id');
 
-CREATE FUNCTION pql.follow_fact() RETURNS trigger
+CREATE FUNCTION pql.set_fact(section text, subject_id text, fact_name text, fact_value jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	section text := split_part(NEW.name, '.', 1);
-	fact_name text := substr(NEW.name, length(section) + 2);
-	relation text;
-	key_column text;
-	current_row jsonb;
-	latest jsonb;
-	is_column boolean;
+	key_column text := CASE section WHEN 'person' THEN 'user_id' ELSE 'account_id' END;
+	is_column boolean := EXISTS (SELECT FROM pg_attribute a
+		WHERE a.attrelid = format('pql.%I', section)::regclass AND a.attname = fact_name AND a.attnum > 0
+			AND NOT a.attisdropped AND a.attname NOT IN ('attributes', key_column));
 BEGIN
-	CASE section
-		WHEN 'person' THEN relation := 'person'; key_column := 'user_id';
-		WHEN 'account' THEN relation := 'account'; key_column := 'account_id';
-		WHEN 'trial', 'lead' THEN RETURN NULL;
-		ELSE
-			RAISE EXCEPTION '"%" is not the name of a fact', NEW.name
+	IF is_column THEN
+		EXECUTE format('UPDATE pql.%1$I SET %2$I = (jsonb_populate_record(NULL::pql.%1$I, jsonb_build_object(%2$L, $1))).%2$I WHERE %3$I = $2',
+			section, fact_name, key_column) USING fact_value, subject_id;
+	ELSIF fact_value IS NULL THEN
+		EXECUTE format('UPDATE pql.%I SET attributes = attributes - $1 WHERE %I = $2', section, key_column)
+			USING fact_name, subject_id;
+	ELSE
+		EXECUTE format('UPDATE pql.%I SET attributes = jsonb_set(coalesce(attributes, ''{}''), ARRAY[$1], $3) WHERE %I = $2',
+			section, key_column) USING fact_name, subject_id, fact_value;
+	END IF;
+EXCEPTION WHEN data_exception THEN
+	RAISE EXCEPTION '%.% cannot be %', section, fact_name, fact_value
+		USING ERRCODE = 'invalid_parameter_value', DETAIL = SQLERRM,
+			HINT = format('Give a value of the type of the column of pql.%I.', section);
+END
+$$;
+COMMENT ON FUNCTION pql.set_fact(text, text, text, jsonb) IS 'Writes a fact to pql.person or pql.account: to the column of its name, else to attributes. NULL: not known.';
+
+CREATE FUNCTION pql.follow_facts() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	fact record;
+	section text;
+	fact_name text;
+	row_now jsonb;
+	held jsonb;
+	latest jsonb;
+BEGIN
+	-- our own rows follow the tables already
+	FOR fact IN
+		SELECT a.subject, a.name, count(*) AS rows_added
+		FROM added a
+		WHERE a.source IS DISTINCT FROM 'pql.person' AND a.source IS DISTINCT FROM 'pql.account'
+		GROUP BY a.subject, a.name
+	LOOP
+		section := split_part(fact.name, '.', 1);
+		fact_name := substr(fact.name, length(section) + 2);
+		IF section NOT IN ('person', 'account', 'trial', 'lead') OR fact_name = '' THEN
+			RAISE EXCEPTION '"%" is not the name of a fact', fact.name
 				USING ERRCODE = 'invalid_parameter_value',
 					DETAIL = 'Facts are person.*, account.*, trial.* and lead.*.',
 					HINT = 'Write for example ''account.employees''.';
-	END CASE;
-	EXECUTE format('SELECT to_jsonb(r) FROM pql.%I r WHERE r.%I = $1', relation, key_column)
-		INTO current_row USING NEW.subject;
-	SELECT nullif(f.value, 'null') INTO latest
-	FROM pql.fact f WHERE f.subject = NEW.subject AND f.name = NEW.name
-	ORDER BY f.recorded_at DESC LIMIT 1;
-	IF current_row IS NULL OR pql.profile_row(current_row) -> fact_name IS NOT DISTINCT FROM latest THEN
-		RETURN NULL;
-	END IF;
-	-- what the table held so far was known from the beginning, unless history says otherwise
-	IF pql.profile_row(current_row) -> fact_name IS NOT NULL THEN
-		INSERT INTO pql.fact (subject, name, value, source, recorded_at)
-		SELECT NEW.subject, NEW.name, pql.profile_row(current_row) -> fact_name, 'pql.' || section, '-infinity'
-		WHERE (SELECT count(*) FROM pql.fact f WHERE f.subject = NEW.subject AND f.name = NEW.name) = 1
-		ON CONFLICT DO NOTHING;
-	END IF;
-	is_column := current_row ? fact_name AND fact_name <> 'attributes';
-	IF is_column THEN
-		BEGIN
-			EXECUTE format('UPDATE pql.%I SET %I = (jsonb_populate_record(NULL::pql.%1$I, jsonb_build_object(%L, $1))).%2$I WHERE %I = $2',
-				relation, fact_name, fact_name, key_column) USING latest, NEW.subject;
-		EXCEPTION WHEN data_exception THEN
-			RAISE EXCEPTION '% cannot be %', NEW.name, latest
-				USING ERRCODE = 'invalid_parameter_value', DETAIL = SQLERRM,
-					HINT = format('Give a value of the type of pql.%I.%I.', relation, fact_name);
-		END;
-	ELSE
-		EXECUTE format('UPDATE pql.%I SET attributes = CASE WHEN $1 IS NULL THEN attributes - $3 ELSE jsonb_set(coalesce(attributes, ''{}''), ARRAY[$3], $1) END WHERE %I = $2',
-			relation, key_column) USING latest, NEW.subject, fact_name;
-	END IF;
+		END IF;
+		CONTINUE WHEN section IN ('trial', 'lead');
+		EXECUTE format('SELECT to_jsonb(r) FROM pql.%I r WHERE r.%I = $1', section,
+			CASE section WHEN 'person' THEN 'user_id' ELSE 'account_id' END)
+			INTO row_now USING fact.subject;
+		CONTINUE WHEN row_now IS NULL;
+		held := pql.profile_row(row_now) -> fact_name;
+		SELECT nullif(f.value, 'null') INTO latest
+		FROM pql.fact f WHERE f.subject = fact.subject AND f.name = fact.name
+		ORDER BY f.recorded_at DESC LIMIT 1;
+		CONTINUE WHEN held IS NOT DISTINCT FROM latest;
+		-- what the table held before the first row of history was known from the beginning
+		IF TG_OP = 'INSERT' AND held IS NOT NULL AND fact.rows_added =
+			(SELECT count(*) FROM pql.fact f WHERE f.subject = fact.subject AND f.name = fact.name) THEN
+			INSERT INTO pql.fact (subject, name, value, source, recorded_at)
+			VALUES (fact.subject, fact.name, held, 'pql.' || section, '-infinity')
+			ON CONFLICT DO NOTHING;
+		END IF;
+		PERFORM pql.set_fact(section, fact.subject, fact_name, latest);
+	END LOOP;
 	RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION pql.follow_fact() IS 'Trigger: pql.person and pql.account hold the latest state of pql.fact.';
+COMMENT ON FUNCTION pql.follow_facts() IS 'Trigger, once a statement: pql.person and pql.account hold the latest state of pql.fact. Restoring a dump changes nothing, for there they do already.';
 
-CREATE TRIGGER tables_follow_facts AFTER INSERT OR UPDATE ON pql.fact
-FOR EACH ROW WHEN (NEW.source IS DISTINCT FROM 'pql.person' AND NEW.source IS DISTINCT FROM 'pql.account')
-EXECUTE FUNCTION pql.follow_fact();
+CREATE TRIGGER tables_follow_new_facts AFTER INSERT ON pql.fact
+REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION pql.follow_facts();
+CREATE TRIGGER tables_follow_changed_facts AFTER UPDATE ON pql.fact
+REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION pql.follow_facts();

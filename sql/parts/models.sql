@@ -245,6 +245,9 @@ BEGIN
 				SELECT jsonb_agg(pql.merge_patch(s.signal, coalesce(entry.value -> (s.signal ->> 'signal'), '{}')) ORDER BY s.n)
 				FROM jsonb_array_elements(doc -> 'signals') WITH ORDINALITY s (signal, n)
 				WHERE entry.value -> (s.signal ->> 'signal') IS DISTINCT FROM 'null'));
+		ELSIF entry.key = 'window' AND entry.value <> 'null' THEN
+			-- one window takes the place of another
+			doc := jsonb_set(doc, '{window}', entry.value);
 		ELSIF entry.key = ANY (words) THEN
 			doc := pql.merge_patch(doc, jsonb_build_object(entry.key, entry.value));
 		ELSIF entry.key = ANY (glossary) THEN

@@ -1,0 +1,68 @@
+# A dump restored has the same models and data, and gives the same verdicts.
+use strict;
+use warnings;
+use Test::More;
+use File::Temp qw(tempdir);
+
+my $dir = tempdir(CLEANUP => 1);
+my $made = "$dir/dump.sql";
+
+sub run_sql
+{
+	my ($db, $sql) = @_;
+	open(my $psql, '|-', "psql -X -q -A -t -v ON_ERROR_STOP=1 -d $db -o $dir/out") or die;
+	print $psql $sql;
+	close($psql);
+	open(my $out, '<', "$dir/out") or die;
+	local $/;
+	return <$out>;
+}
+
+for my $db ('pql_dumped', 'pql_restored')
+{
+	run_sql('postgres', "SET client_min_messages = error; DROP DATABASE IF EXISTS $db");
+	run_sql('postgres', "CREATE DATABASE $db");
+}
+
+run_sql('pql_dumped', <<'SQL');
+SET client_min_messages = warning;
+CREATE EXTENSION pql;
+INSERT INTO pql.account (account_id, employees) VALUES ('acme', 800), ('grown', 150), ('late', NULL);
+INSERT INTO pql.person (user_id, email, account_id) VALUES
+	('u1', 'a@acme.example', 'acme'), ('u2', 'b@grown.example', 'grown'), ('u3', 'c@late.example', 'late');
+INSERT INTO pql.trial (user_id, started_at) SELECT 'u' || g, '2026-11-02 09:00Z' FROM generate_series(1, 3) g;
+INSERT INTO pql.event (user_id, occurred_at, event, properties)
+SELECT 'u' || g, '2026-11-02 10:00Z'::timestamptz + d * interval '1 day', e, '{"invitee_email": "x@y.example"}'
+FROM generate_series(1, 3) g, generate_series(0, 3) d, unnest('{session_start,activation_complete,invite_sent}'::text[]) e;
+UPDATE pql.account SET employees = 900 WHERE account_id = 'acme';
+INSERT INTO pql.fact (subject, name, value, source, recorded_at) VALUES
+	('grown', 'account.employees', '250', 'enrichment', '2026-11-04 00:00Z'),
+	('late', 'account.employees', '300', 'enrichment', '2026-11-03 00:00Z'),
+	('late', 'account.employees', '5000', 'enrichment', '2026-12-03 00:00Z');
+INSERT INTO pql.list_entry VALUES ('test_accounts', 'b@other.example');
+INSERT INTO pql.email_domain (domain, kind) VALUES ('home.example', 'personal');
+SELECT pql.put_model(pql.adapt('trial', '{"timezone": "Europe/Berlin"}'));
+SELECT pql.put_model(pql.adapt('trial', '{"model": "mine"}'));
+SQL
+
+my $state = <<'SQL';
+SET timezone = 'UTC';
+SELECT * FROM pql.score_all('trial', '2026-11-08') ORDER BY user_id;
+SELECT * FROM pql.score_all('mine', '2026-12-08') ORDER BY user_id;
+SELECT model, version, document FROM pql.active_model ORDER BY model;
+SELECT model, version, document, created_by FROM pql.model_version ORDER BY model, version;
+SELECT * FROM pql.fact ORDER BY subject, name, recorded_at;
+SELECT * FROM pql.person ORDER BY user_id;
+SELECT * FROM pql.account ORDER BY account_id;
+SELECT * FROM pql.trial ORDER BY user_id;
+SELECT user_id, occurred_at, event, properties, event_id FROM pql.event ORDER BY 1, 2, 3;
+SELECT * FROM pql.list_entry;
+SELECT * FROM pql.email_domain ORDER BY domain;
+SQL
+
+is(system("pg_dump -d pql_dumped -f $made"), 0, 'pg_dump');
+is(system("psql -X -q -v ON_ERROR_STOP=1 -d pql_restored -f $made >$dir/log"), 0, 'restore');
+my $before = run_sql('pql_dumped', $state);
+is(run_sql('pql_restored', $state), $before, 'everything is as it was');
+like($before, qr/u3\|late\|.*\|qualified\|/, 'and there was something to keep');
+done_testing();
