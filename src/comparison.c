@@ -25,10 +25,9 @@ pql_reader_problem(PqlReader *r, const char *path, char *message, char *detail, 
 void
 pql_reader_expected(PqlReader *r, const char *path, const PqlJson *json, const char *expected)
 {
-	pql_reader_problem(r, path,
-					   psprintf("%s is not %s at %s", pql_json_brief(json), expected, path),
-					   psprintf("It is %s.", pql_json_kind_name(json)),
-					   psprintf("Write %s.", expected));
+	pql_reader_problem(
+		r, path, psprintf("%s is not %s at %s", pql_json_brief(json), expected, path),
+		psprintf("It is %s.", pql_json_kind_name(json)), psprintf("Write %s.", expected));
 }
 
 char *
@@ -58,11 +57,11 @@ pql_read_int(PqlReader *r, const char *path, const PqlJson *json, int low, int h
 	if (json->kind != PQL_JSON_NUMBER || json->number != floor(json->number) ||
 		json->number < low || json->number > high)
 	{
-		pql_reader_problem(
-			r, path, psprintf("%s is out of place at %s", pql_json_brief(json), path),
-			psprintf("An integer between %d and %d is wanted.", low, high),
-			psprintf("Set \"%s\" to an integer between %d and %d.",
-					 strrchr(path, '.') ? strrchr(path, '.') + 1 : path, low, high));
+		pql_reader_problem(r, path,
+						   psprintf("%s is out of place at %s", pql_json_brief(json), path),
+						   psprintf("An integer between %d and %d is wanted.", low, high),
+						   psprintf("Set \"%s\" to an integer between %d and %d.",
+									strrchr(path, '.') ? strrchr(path, '.') + 1 : path, low, high));
 		return false;
 	}
 	*value = (int) json->number;
@@ -116,8 +115,7 @@ pql_read_duration(PqlReader *r, const char *path, const PqlJson *json, int64 *sp
 				}
 			}
 	}
-	pql_reader_problem(r, path,
-					   psprintf("%s is not a duration at %s", pql_json_brief(json), path),
+	pql_reader_problem(r, path, psprintf("%s is not a duration at %s", pql_json_brief(json), path),
 					   pstrdup("A duration is a number and seconds, minutes, hours, days or weeks, "
 							   "at most ten years."),
 					   pstrdup("Write for example \"24 hours\" or \"14 days\"."));
@@ -248,8 +246,7 @@ read_pattern(PqlReader *r, const char *path, const PqlJson *json, PqlTest *test)
 	test->pattern = cstring_to_text(pattern);
 	PG_TRY();
 	{
-		(void) RE_compile_and_execute(test->pattern, "", 0, REG_ADVANCED, C_COLLATION_OID, 0,
-									  NULL);
+		(void) RE_compile_and_execute(test->pattern, "", 0, REG_ADVANCED, C_COLLATION_OID, 0, NULL);
 	}
 	PG_CATCH();
 	{
@@ -261,12 +258,11 @@ read_pattern(PqlReader *r, const char *path, const PqlJson *json, PqlTest *test)
 			PG_RE_THROW();
 		FlushErrorState();
 		ok = false;
-		pql_reader_problem(r, path,
-						   psprintf("%s is not a regular expression at %s", pql_json_brief(json),
-									path),
-						   psprintf("%s.", error->message),
-						   pstrdup("Patterns are PostgreSQL's regular expressions; write \\\\ in "
-								   "JSON for one backslash."));
+		pql_reader_problem(
+			r, path, psprintf("%s is not a regular expression at %s", pql_json_brief(json), path),
+			psprintf("%s.", error->message),
+			pstrdup("Patterns are PostgreSQL's regular expressions; write \\\\ in "
+					"JSON for one backslash."));
 	}
 	PG_END_TRY();
 	return ok;
@@ -285,11 +281,11 @@ read_between(PqlReader *r, const char *path, const PqlJson *json, PqlTestFor wha
 		return false;
 	if (test->low > test->high)
 	{
-		pql_reader_problem(r, path,
-						   psprintf("%s is empty at %s", pql_json_brief(json), path),
-						   pstrdup("The first bound is greater than the second; both are included."),
-						   psprintf("Write [%s, %s].", pql_json_brief(json->items[1]),
-									pql_json_brief(json->items[0])));
+		pql_reader_problem(
+			r, path, psprintf("%s is empty at %s", pql_json_brief(json), path),
+			pstrdup("The first bound is greater than the second; both are included."),
+			psprintf("Write [%s, %s].", pql_json_brief(json->items[1]),
+					 pql_json_brief(json->items[0])));
 		return false;
 	}
 	return true;

@@ -122,8 +122,8 @@ number_condition(PqlReader *r, const char *path, const PqlJson *json, PqlCondKin
 	if (kind == PQL_C_COUNTED_DAYS)
 		for (int i = 0; i < cond->ntests; i++)
 		{
-			double most = isfinite(cond->tests[i].high) ? cond->tests[i].high + 1
-														: cond->tests[i].low;
+			double most =
+				isfinite(cond->tests[i].high) ? cond->tests[i].high + 1 : cond->tests[i].low;
 
 			if (cond->tests[i].op == PQL_MORE_THAN)
 				most += 1;
@@ -177,8 +177,8 @@ tier_condition(PqlReader *r, const char *path, const PqlJson *json)
 static PqlCond *
 keyed_condition(PqlReader *r, const char *path, const char *key, const PqlJson *json)
 {
-	static const char *const words[] = {"all", "any", "not", "score", "tier", "signals_met",
-										"counted_days"};
+	static const char *const words[] = {"all",  "any",         "not",         "score",
+										"tier", "signals_met", "counted_days"};
 	int nmeasures;
 	const char *const *measures = pql_measure_keys(&nmeasures);
 	const char **known;

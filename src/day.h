@@ -2,8 +2,8 @@
  * day.h: calendar days and weeks in an IANA timezone.
  *
  * A day is a calendar date, numbered from 2000-01-01 = 0; a week is an ISO week (Monday first),
- * numbered so that the week of 2000-01-03 is 0. Instants are microseconds since 2000-01-01 00:00 UTC,
- * PostgreSQL's timestamptz.
+ * numbered so that the week of 2000-01-03 is 0. Instants are microseconds since 2000-01-01 00:00
+ * UTC, PostgreSQL's timestamptz.
  */
 #ifndef PQL_DAY_H
 #define PQL_DAY_H
@@ -25,8 +25,8 @@
 /* A stretch of time in which the timezone keeps one offset from UTC. */
 typedef struct PqlStretch
 {
-	int64 start; /* first instant */
-	int64 end;	 /* first instant after */
+	int64 start;  /* first instant */
+	int64 end;    /* first instant after */
 	int64 offset; /* local time minus UTC, microseconds */
 } PqlStretch;
 

@@ -51,10 +51,9 @@ pql_problems_raise(const PqlProblems *problems)
 	if (more > 0)
 		appendStringInfo(&detail, "%s%d more %s: pql.check_model() lists all.",
 						 detail.len > 0 ? " " : "", more, more == 1 ? "problem" : "problems");
-	ereport(ERROR,
-			(errcode(p->sqlstate), errmsg("%s", p->message),
-			 detail.len > 0 ? errdetail("%s", detail.data) : 0,
-			 p->hint != NULL ? errhint("%s", p->hint) : 0));
+	ereport(ERROR, (errcode(p->sqlstate), errmsg("%s", p->message),
+					detail.len > 0 ? errdetail("%s", detail.data) : 0,
+					p->hint != NULL ? errhint("%s", p->hint) : 0));
 }
 
 /* ---- words ---- */
@@ -76,8 +75,8 @@ pql_nearest(const char *word, const char *const *words, int n)
 
 		if (other > NAMEDATALEN)
 			continue;
-		distance = varstr_levenshtein_less_equal(word, length, words[i], other, 1, 1, 1, limit,
-												 true);
+		distance =
+			varstr_levenshtein_less_equal(word, length, words[i], other, 1, 1, 1, limit, true);
 		if (distance <= limit && distance < other)
 		{
 			if (distance == 0)
@@ -186,11 +185,11 @@ static void
 open_container(Builder *b, PqlJson *container)
 {
 	if (b->depth >= PQL_DOCUMENT_MAX_DEPTH)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("model document is nested more than %d levels deep", PQL_DOCUMENT_MAX_DEPTH),
-				 errdetail("At %.200s.", builder_path(b)),
-				 errhint("Give the inner condition a signal of its own and name it.")));
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("model document is nested more than %d levels deep",
+							   PQL_DOCUMENT_MAX_DEPTH),
+						errdetail("At %.200s.", builder_path(b)),
+						errhint("Give the inner condition a signal of its own and name it.")));
 	b->open[b->depth] = container;
 	b->key[b->depth] = NULL;
 	b->depth++;
@@ -305,12 +304,11 @@ static void
 check_size(Size bytes)
 {
 	if (bytes > PQL_DOCUMENT_MAX_BYTES)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("model document of %zu bytes is too large", bytes),
-				 errdetail("A model document has at most %d bytes.", PQL_DOCUMENT_MAX_BYTES),
-				 errhint("Long lists of values belong in pql.list_entry; ask for them with "
-						 "\"in_list\".")));
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("model document of %zu bytes is too large", bytes),
+						errdetail("A model document has at most %d bytes.", PQL_DOCUMENT_MAX_BYTES),
+						errhint("Long lists of values belong in pql.list_entry; ask for them with "
+								"\"in_list\".")));
 }
 
 PqlJson *

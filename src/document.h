@@ -24,11 +24,11 @@ typedef enum PqlJsonKind
 typedef struct PqlJson
 {
 	PqlJsonKind kind;
-	int line;		/* where it begins in the text; 0 when it came from jsonb */
-	bool truth;		/* bool */
-	double number;	/* number */
-	char *string;	/* string: its characters; number: as written */
-	int n;			/* array, object: entries */
+	int line;      /* where it begins in the text; 0 when it came from jsonb */
+	bool truth;    /* bool */
+	double number; /* number */
+	char *string;  /* string: its characters; number: as written */
+	int n;         /* array, object: entries */
 	int size;
 	char **keys; /* object */
 	struct PqlJson **items;
@@ -36,10 +36,10 @@ typedef struct PqlJson
 
 typedef struct PqlProblem
 {
-	char *path;	   /* $.signals[2].at_least */
+	char *path;    /* $.signals[2].at_least */
 	char *message; /* what is wrong, naming the value */
 	char *detail;  /* why, or NULL */
-	char *hint;	   /* the mend, or NULL */
+	char *hint;    /* the mend, or NULL */
 	int sqlstate;
 } PqlProblem;
 
@@ -48,7 +48,8 @@ typedef struct PqlProblems
 	List *list; /* of PqlProblem, in the order of the document */
 } PqlProblems;
 
-/* Parses text; on a syntax error notes the problem and returns NULL. Duplicate keys are problems. */
+/* Parses text; on a syntax error notes the problem and returns NULL. Duplicate keys are problems.
+ */
 extern PqlJson *pql_document_parse(const char *text, int length, PqlProblems *problems);
 
 /* The same tree from a jsonb (whose arrays keep their order and whose keys are unique already). */
@@ -65,7 +66,8 @@ extern char *pql_json_brief(const PqlJson *json);
 extern void pql_problem(PqlProblems *problems, const char *path, char *message, char *detail,
 						char *hint);
 
-/* Raises the first problem as an ERROR that says how many more there are; returns when there is none. */
+/* Raises the first problem as an ERROR that says how many more there are; returns when there is
+ * none. */
 extern void pql_problems_raise(const PqlProblems *problems);
 
 /* The word of the list nearest to a misspelt one, or NULL when none is near. */

@@ -448,13 +448,13 @@ slot_add(PqlEvidence **evidence, int index, const PqlSlot *slot, Adding *a)
 					return false;
 				break;
 			case PQL_READINGS:
-				{
-					PqlValue of = property(a, slot->property2);
+			{
+				PqlValue of = property(a, slot->property2);
 
-					if (!pql_value_number(&value, &number) || !pql_value_number(&of, &limit))
-						return false;
-					break;
-				}
+				if (!pql_value_number(&value, &number) || !pql_value_number(&of, &limit))
+					return false;
+				break;
+			}
 			case PQL_VALUES:
 			case PQL_RECENT:
 			case PQL_TEXT:
@@ -489,12 +489,12 @@ slot_add(PqlEvidence **evidence, int index, const PqlSlot *slot, Adding *a)
 			days_insert(data, slot->capacity, (PqlDaySpan){a->at, a->at, a->day});
 			break;
 		case PQL_DAY_FIRSTS:
-			{
-				int64 *first = &((PqlDayFirsts *) data)->at[a->trial_day - 1];
+		{
+			int64 *first = &((PqlDayFirsts *) data)->at[a->trial_day - 1];
 
-				*first = Min(*first, a->at);
-				break;
-			}
+			*first = Min(*first, a->at);
+			break;
+		}
 		case PQL_DAY_BITS:
 			bits_add(data, slot->days, a->day, 1);
 			break;
@@ -509,14 +509,14 @@ slot_add(PqlEvidence **evidence, int index, const PqlSlot *slot, Adding *a)
 			count_add(&((PqlSums *) data)->count[0], 1);
 			break;
 		case PQL_DAY_SUMS:
-			{
-				PqlSums *s = data;
-				int i = bucket(&s->last, s->sum, sizeof(PqlWide), slot->days, a->day, &no_sum);
+		{
+			PqlSums *s = data;
+			int i = bucket(&s->last, s->sum, sizeof(PqlWide), slot->days, a->day, &no_sum);
 
-				if (i >= 0)
-					wide_add(&s->sum[i], millionths(number));
-				break;
-			}
+			if (i >= 0)
+				wide_add(&s->sum[i], millionths(number));
+			break;
+		}
 		case PQL_LARGEST:
 			largest_add(data, slot, a->at, number);
 			break;
@@ -611,43 +611,43 @@ slot_merge(const PqlSlot *slot, void *a, const void *b)
 			break;
 		case PQL_DAY_COUNTS:
 		case PQL_WEEK_COUNTS:
-			{
-				const PqlCounts *c = b;
+		{
+			const PqlCounts *c = b;
 
-				for (int i = 0; i < slot->days; i++)
-					if (i == 0 || c->count[i] > 0)
-						counts_add(a, slot->days, c->last - i, c->count[i]);
-				break;
-			}
+			for (int i = 0; i < slot->days; i++)
+				if (i == 0 || c->count[i] > 0)
+					counts_add(a, slot->days, c->last - i, c->count[i]);
+			break;
+		}
 		case PQL_SUM:
 			wide_add(&((PqlSums *) a)->sum[0], wide_get(&((const PqlSums *) b)->sum[0]));
 			count_add(&((PqlSums *) a)->count[0], ((const PqlSums *) b)->count[0]);
 			break;
 		case PQL_DAY_SUMS:
+		{
+			PqlSums *to = a;
+			const PqlSums *from = b;
+
+			for (int j = 0; j < slot->days; j++)
 			{
-				PqlSums *to = a;
-				const PqlSums *from = b;
+				int i = bucket(&to->last, to->sum, sizeof(PqlWide), slot->days, from->last - j,
+							   &no_sum);
 
-				for (int j = 0; j < slot->days; j++)
-				{
-					int i = bucket(&to->last, to->sum, sizeof(PqlWide), slot->days, from->last - j,
-								   &no_sum);
-
-					if (i >= 0)
-						wide_add(&to->sum[i], wide_get(&from->sum[j]));
-				}
-				break;
+				if (i >= 0)
+					wide_add(&to->sum[i], wide_get(&from->sum[j]));
 			}
+			break;
+		}
 		case PQL_LARGEST:
-			{
-				PqlLargest *to = a;
-				const PqlLargest *from = b;
+		{
+			PqlLargest *to = a;
+			const PqlLargest *from = b;
 
-				to->value = Max(to->value, from->value);
-				for (int i = 0; i < slot->capacity; i++)
-					to->reached[i] = Min(to->reached[i], from->reached[i]);
-				break;
-			}
+			to->value = Max(to->value, from->value);
+			for (int i = 0; i < slot->capacity; i++)
+				to->reached[i] = Min(to->reached[i], from->reached[i]);
+			break;
+		}
 		case PQL_DAY_LARGEST:
 			for (int i = 0; i < slot->days; i++)
 				day_largest_add(a, slot->days, ((const PqlDayLargest *) b)->last - i,
@@ -673,18 +673,18 @@ PqlEvidence *
 pql_evidence_merge(PqlEvidence *a, const PqlEvidence *b)
 {
 	if (!pql_layout_equal(a->layout, b->layout))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("cannot merge evidence of different models"),
-				 errdetail("What the two keep differs: signals' events, thresholds, windows or the "
-						   "timezone."),
-				 errhint("Gather both with the same model document. Points and words may differ.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("cannot merge evidence of different models"),
+			 errdetail("What the two keep differs: signals' events, thresholds, windows or the "
+					   "timezone."),
+			 errhint("Gather both with the same model document. Points and words may differ.")));
 	if (a->started_at != b->started_at)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("cannot merge evidence of different trials"),
-				 errdetail("The two were gathered with different started_at."),
-				 errhint("Group by the trial's start as well as by the user.")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("cannot merge evidence of different trials"),
+						errdetail("The two were gathered with different started_at."),
+						errhint("Group by the trial's start as well as by the user.")));
 	for (int i = 0; i < b->layout->n; i++)
 	{
 		void *from = pql_evidence_slot(b, i);
@@ -720,15 +720,15 @@ slot_write(const PqlSlot *slot, const void *data, StringInfo out)
 	switch (slot->kind)
 	{
 		case PQL_FIRSTS:
-			{
-				const PqlFirsts *f = data;
+		{
+			const PqlFirsts *f = data;
 
-				pq_sendint64(out, f->count);
-				pq_sendint16(out, f->n);
-				for (uint32 i = 0; i < f->n; i++)
-					pq_sendint64(out, f->at[i]);
-				break;
-			}
+			pq_sendint64(out, f->count);
+			pq_sendint16(out, f->n);
+			for (uint32 i = 0; i < f->n; i++)
+				pq_sendint64(out, f->at[i]);
+			break;
+		}
 		case PQL_LAST:
 			pq_sendint64(out, *(const int64 *) data);
 			break;
@@ -765,19 +765,19 @@ slot_write(const PqlSlot *slot, const void *data, StringInfo out)
 			break;
 		case PQL_SUM:
 		case PQL_DAY_SUMS:
-			{
-				const PqlSums *s = data;
-				int n = slot->kind == PQL_SUM ? 1 : slot->days;
+		{
+			const PqlSums *s = data;
+			int n = slot->kind == PQL_SUM ? 1 : slot->days;
 
-				pq_sendint32(out, s->last);
-				pq_sendint32(out, s->count[0]);
-				for (int i = 0; i < n; i++)
-				{
-					pq_sendint64(out, s->sum[i].high);
-					pq_sendint64(out, s->sum[i].low);
-				}
-				break;
+			pq_sendint32(out, s->last);
+			pq_sendint32(out, s->count[0]);
+			for (int i = 0; i < n; i++)
+			{
+				pq_sendint64(out, s->sum[i].high);
+				pq_sendint64(out, s->sum[i].low);
 			}
+			break;
+		}
 		case PQL_LARGEST:
 			pq_sendfloat8(out, ((const PqlLargest *) data)->value);
 			for (int i = 0; i < slot->capacity; i++)
@@ -850,10 +850,9 @@ pql_evidence_write(const PqlEvidence *e, StringInfo out)
 static void
 corrupt(const char *what)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid pql.evidence"),
-			 errdetail("%s", what),
-			 errhint("Evidence is made by pql.gather; gather it again from the events.")));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid pql.evidence"),
+					errdetail("%s", what),
+					errhint("Evidence is made by pql.gather; gather it again from the events.")));
 }
 
 static int64

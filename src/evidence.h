@@ -1,9 +1,9 @@
 /*
  * evidence.h: sufficient statistics of one subject's events.
  *
- * Evidence is a set of slots (layout.h). Slots are allocated when their first event comes, so that a
- * quiet user costs little. Adding is commutative and merging associative: any order of events, any
- * split over workers, gives the same bytes.
+ * Evidence is a set of slots (layout.h). Slots are allocated when their first event comes, so that
+ * a quiet user costs little. Adding is commutative and merging associative: any order of events,
+ * any split over workers, gives the same bytes.
  */
 #ifndef PQL_EVIDENCE_H
 #define PQL_EVIDENCE_H
@@ -15,11 +15,11 @@ typedef struct PqlEvidence
 {
 	const PqlLayout *layout;
 	int64 started_at; /* PQL_ALWAYS: not known */
-	int64 horizon;	  /* latest instant of an event that counted; PQL_ALWAYS: none */
+	int64 horizon;    /* latest instant of an event that counted; PQL_ALWAYS: none */
 	int32 start_day;  /* local day of started_at; only where events are added */
-	uint32 ignored;	  /* rows without event or a usable time */
-	uint32 used;	  /* bytes in use, this header and offsets included */
-	uint32 size;	  /* bytes allocated */
+	uint32 ignored;   /* rows without event or a usable time */
+	uint32 used;      /* bytes in use, this header and offsets included */
+	uint32 size;      /* bytes allocated */
 	uint16 offset[FLEXIBLE_ARRAY_MEMBER]; /* per slot, in units of 8 bytes; 0: no event yet */
 } PqlEvidence;
 

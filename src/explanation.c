@@ -153,8 +153,7 @@ signal_value(const Teller *t, const PqlSignal *s, double *value)
 			return false;
 		return pql_read_value(&t->eyes, m, t->as_of, value);
 	}
-	if (s->when->kind != PQL_C_FACT ||
-		(t->model->facts[s->when->index].is_days_left && !t->live))
+	if (s->when->kind != PQL_C_FACT || (t->model->facts[s->when->index].is_days_left && !t->live))
 		return false;
 	fact = pql_fact_value(t->model, t->profile, s->when->index, t->v->ends_at, t->as_of);
 	return pql_value_number(&fact, value);
@@ -192,15 +191,16 @@ value_text(const Teller *t, const PqlSignal *s)
 }
 
 /*
- * Fills {value}, {days} and the property into the signal's words. {s} is the plural's s of the number
- * before it.
+ * Fills {value}, {days} and the property into the signal's words. {s} is the plural's s of the
+ * number before it.
  */
 static char *
 says(const Teller *t, const PqlSignal *s)
 {
 	StringInfoData out;
 	char *number = NULL;
-	const PqlText *text = s->text_slot < 0 ? NULL : pql_evidence_slot(t->eyes.evidence, s->text_slot);
+	const PqlText *text =
+		s->text_slot < 0 ? NULL : pql_evidence_slot(t->eyes.evidence, s->text_slot);
 	const PqlMeasure *m = measure_of(t, s);
 
 	if (s->says == NULL)
@@ -326,11 +326,12 @@ tests_text(const Teller *t, const PqlSignal *s, int ntests, const PqlTest *tests
 		if (i > 0)
 			appendStringInfoString(&out, " and ");
 		if (m != NULL && m->kind == PQL_M_TREND)
-			appendStringInfoString(&out, tests[i].low < 0	? "declining"
+			appendStringInfoString(&out, tests[i].low < 0   ? "declining"
 										 : tests[i].low > 0 ? "growing"
 															: "flat");
 		else
-			appendStringInfoString(&out, test_text(&tests[i], m != NULL && m->kind == PQL_M_TIME_TO));
+			appendStringInfoString(&out,
+								   test_text(&tests[i], m != NULL && m->kind == PQL_M_TIME_TO));
 	}
 	return out.data;
 }
@@ -364,7 +365,8 @@ threshold_text(const Teller *t, const PqlSignal *s, int index)
 									  bound_text((double) m->span / USECS_PER_SEC, true))
 						   : pstrdup("none");
 	if (m != NULL && m->kind == PQL_M_STARTED)
-		return psprintf("not finished within %s", bound_text((double) m->span / USECS_PER_SEC, true));
+		return psprintf("not finished within %s",
+						bound_text((double) m->span / USECS_PER_SEC, true));
 	if (m == NULL && cond->kind != PQL_C_FACT)
 		return pstrdup("combination");
 	text = tests_text(t, s, cond->ntests, cond->tests);
@@ -465,8 +467,7 @@ strongest(const Teller *t)
 		const PqlSignal *b = best < 0 ? NULL : &m->signals[best];
 		int more;
 
-		if (s->effect != PQL_SCORING || t->v->now.signal[i] != PQL_TRUE ||
-			t->v->now.points[i] <= 0)
+		if (s->effect != PQL_SCORING || t->v->now.signal[i] != PQL_TRUE || t->v->now.points[i] <= 0)
 			continue;
 		more = b == NULL ? 1 : t->v->now.points[i] - t->v->now.points[best];
 		if (more == 0)
@@ -546,7 +547,8 @@ event_words(const char *event, bool many)
 	return words;
 }
 
-/* How much is missing for a set of tests, in events or days; NULL words when events cannot mend it. */
+/* How much is missing for a set of tests, in events or days; NULL words when events cannot mend it.
+ */
 static bool
 missing(const Teller *t, const PqlCond *cond, int ntests, const PqlTest *tests, Candidate *c)
 {
@@ -728,9 +730,9 @@ tell_next_steps(const Teller *t)
 		t->v->status == PQL_EXCLUDED)
 		return;
 	if (t->v->status == PQL_HOLD)
-		tell_step(t->out, NULL, psprintf("anything on a later day before %s",
-										 instant_text(t->v->hold_until)),
-				  0, "qualified");
+		tell_step(t->out, NULL,
+				  psprintf("anything on a later day before %s", instant_text(t->v->hold_until)), 0,
+				  "qualified");
 	if (t->v->status == PQL_MONITOR)
 		tell_step(t->out, NULL, "one more counted day", 0, "qualified");
 	if (!now->gates)

@@ -49,10 +49,10 @@ evidence_check(const bytea *packed)
 
 	if (VARSIZE_ANY_EXHDR(packed) != VARSIZE_ANY_EXHDR(again) ||
 		memcmp(VARDATA_ANY(packed), VARDATA_ANY(again), VARSIZE_ANY_EXHDR(again)) != 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-						errmsg("invalid pql.evidence"),
-						errdetail("It is not in canonical form."),
-						errhint("Evidence is made by pql.gather; gather it again from the events.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION), errmsg("invalid pql.evidence"),
+				 errdetail("It is not in canonical form."),
+				 errhint("Evidence is made by pql.gather; gather it again from the events.")));
 	return again;
 }
 
@@ -236,9 +236,9 @@ pql_gather_add(PG_FUNCTION_ARGS)
 	if (e == NULL)
 		e = first_row(aggregate, model, started_at);
 	else if (e->layout != &model->layout && !pql_layout_equal(e->layout, &model->layout))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("one group was given two models"),
-						errhint("Group by the model as well.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("one group was given two models"),
+				 errhint("Group by the model as well.")));
 
 	if (started_at != e->started_at)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -263,7 +263,8 @@ pql_gather_add(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(pql_evidence_add(model, e, &event));
 }
 
-/* pql.gather_combine(internal, internal) → internal, not strict. Changes the first, copies from the second. */
+/* pql.gather_combine(internal, internal) → internal, not strict. Changes the first, copies from the
+ * second. */
 PG_FUNCTION_INFO_V1(pql_gather_combine);
 Datum
 pql_gather_combine(PG_FUNCTION_ARGS)

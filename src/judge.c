@@ -22,9 +22,9 @@
 /* How much of an explanation is wanted. */
 typedef enum Detail
 {
-	BRIEF,	/* none */
+	BRIEF,  /* none */
 	STABLE, /* what stays true until next_change_at */
-	LIVE	/* with numbers that drift with as_of */
+	LIVE    /* with numbers that drift with as_of */
 } Detail;
 
 typedef struct JudgeCall
@@ -74,12 +74,13 @@ profile_instant(const PqlValue *section, const char *name, const char *key, int6
 	if (!pql_value_instant(&value, &at))
 	{
 		text = pql_value_text(&value, &length);
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_DATETIME_FORMAT),
-				 errmsg("%s.%s of the profile is no instant: \"%.*s\"", name, key, Min(length, 60),
-						text),
-				 errdetail("Instants in a profile are ISO 8601, as to_jsonb(timestamptz) writes them."),
-				 errhint("Write for example \"2026-11-02T09:30:00Z\".")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_DATETIME_FORMAT),
+			 errmsg("%s.%s of the profile is no instant: \"%.*s\"", name, key, Min(length, 60),
+					text),
+			 errdetail("Instants in a profile are ISO 8601, as to_jsonb(timestamptz) writes them."),
+			 errhint("Write for example \"2026-11-02T09:30:00Z\".")));
 	}
 	return PQL_INSTANT_OK(at) ? at : missing;
 }

@@ -1,7 +1,7 @@
 /*
  * language.h: the parts of the model compiler, each standing on those before it: comparison.c
- * (scalars, comparisons), measure.c (measures, classes, slots), condition.c (conditions), model.c (the
- * document as a whole).
+ * (scalars, comparisons), measure.c (measures, classes, slots), condition.c (conditions), model.c
+ * (the document as a whole).
  */
 #ifndef PQL_LANGUAGE_H
 #define PQL_LANGUAGE_H
@@ -14,14 +14,14 @@ typedef struct PqlReader
 	PqlModel *model;
 	PqlProblems *problems;
 	PqlJson *glossary; /* $.events, or NULL */
-	bool *used;		   /* per glossary entry */
+	bool *used;        /* per glossary entry */
 	int nsignal_names;
 	const char **signal_names;
 	int ntier_names;
 	const char **tier_names;
 	const char *default_signal; /* name of the signal being read, for messages; or NULL */
-	bool shows_value;			/* its words name {value}: keep a few more than the threshold asks */
-	bool shows_days;			/* its words name {days} */
+	bool shows_value; /* its words name {value}: keep a few more than the threshold asks */
+	bool shows_days;  /* its words name {days} */
 } PqlReader;
 
 /* A problem at a path, with the signal's name where there is one. */
@@ -47,11 +47,11 @@ extern bool pql_read_duration(PqlReader *r, const char *path, const PqlJson *jso
 
 typedef enum PqlTestFor
 {
-	PQL_FOR_FACT,	  /* every comparison */
+	PQL_FOR_FACT,     /* every comparison */
 	PQL_FOR_PROPERTY, /* every comparison but in_list */
-	PQL_FOR_NUMBER,	  /* numeric ones */
+	PQL_FOR_NUMBER,   /* numeric ones */
 	PQL_FOR_DURATION, /* numeric ones, written as durations, in seconds */
-	PQL_FOR_TREND	  /* is: growing, flat, declining */
+	PQL_FOR_TREND     /* is: growing, flat, declining */
 } PqlTestFor;
 
 /* The place of a key in a list, or -1. */
@@ -96,8 +96,8 @@ extern PqlCond *pql_read_measure(PqlReader *r, const char *path, const PqlJson *
 								 const char *key, int nbands, const PqlBand *bands);
 
 /* A slot of the model's layout, shared with whoever asked for the same. */
-extern int pql_slot(PqlReader *r, PqlSlotKind kind, int event_class, int property,
-					PqlWindow window, int capacity, int days);
+extern int pql_slot(PqlReader *r, PqlSlotKind kind, int event_class, int property, PqlWindow window,
+					int capacity, int days);
 
 /* The class of a glossary word with an own where and source; -1 after noting a problem. */
 extern int pql_event_class(PqlReader *r, const char *path, const char *word, const PqlJson *where,

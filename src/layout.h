@@ -17,22 +17,23 @@
  */
 typedef enum PqlSlotKind
 {
-	PQL_FIRSTS = 1, /* how many, and the earliest `capacity` instants (repeats kept) */
-	PQL_LAST,		/* the latest instant */
-	PQL_VALUES,		/* distinct values: those with the earliest first instants */
-	PQL_RECENT,		/* distinct values: those seen last, the latest first */
-	PQL_DAYS,		/* the earliest days, each with its first and last instant */
-	PQL_DAY_FIRSTS, /* the first instant of each trial day 1 to `days` */
-	PQL_DAY_BITS,	/* which of the `days` days up to the last one had an event (at most 64) */
-	PQL_DAY_COUNTS, /* events on each of the `days` days up to the last one */
+	PQL_FIRSTS = 1,  /* how many, and the earliest `capacity` instants (repeats kept) */
+	PQL_LAST,        /* the latest instant */
+	PQL_VALUES,      /* distinct values: those with the earliest first instants */
+	PQL_RECENT,      /* distinct values: those seen last, the latest first */
+	PQL_DAYS,        /* the earliest days, each with its first and last instant */
+	PQL_DAY_FIRSTS,  /* the first instant of each trial day 1 to `days` */
+	PQL_DAY_BITS,    /* which of the `days` days up to the last one had an event (at most 64) */
+	PQL_DAY_COUNTS,  /* events on each of the `days` days up to the last one */
 	PQL_WEEK_COUNTS, /* events in each of the `days` ISO weeks up to the last one */
-	PQL_SUM,		/* sum of a number, in millionths, 128 bits wide */
-	PQL_DAY_SUMS,	/* the same for each of the `days` days up to the last one */
-	PQL_LARGEST,	/* the largest number, and when each of `capacity` levels was first reached */
+	PQL_SUM,         /* sum of a number, in millionths, 128 bits wide */
+	PQL_DAY_SUMS,    /* the same for each of the `days` days up to the last one */
+	PQL_LARGEST,     /* the largest number, and when each of `capacity` levels was first reached */
 	PQL_DAY_LARGEST, /* the largest number on each of the `days` days up to the last one */
-	PQL_LATEST,		/* the latest number */
-	PQL_READINGS,	/* the last reading (usage, limit) of each of the `days` days up to the last one */
-	PQL_TEXT		/* a property of the first event, at most 64 bytes */
+	PQL_LATEST,      /* the latest number */
+	PQL_READINGS, /* the last reading (usage, limit) of each of the `days` days up to the last one
+				   */
+	PQL_TEXT      /* a property of the first event, at most 64 bytes */
 } PqlSlotKind;
 
 #define PQL_SLOT_KINDS PQL_TEXT
@@ -48,9 +49,9 @@ typedef enum PqlSlotKind
 /* Which of a subject's events a slot takes, by their days. */
 typedef enum PqlWindowKind
 {
-	PQL_WINDOW_ALL,	  /* from the start of the subject on */
+	PQL_WINDOW_ALL,   /* from the start of the subject on */
 	PQL_WINDOW_TRIAL, /* trial days `from` to `to` */
-	PQL_WINDOW_LAST	  /* trailing: the last `to` days; kept by the slot's buckets */
+	PQL_WINDOW_LAST   /* trailing: the last `to` days; kept by the slot's buckets */
 } PqlWindowKind;
 
 typedef struct PqlWindow
@@ -67,12 +68,12 @@ typedef struct PqlSlot
 	int days;
 	double levels[PQL_MAX_LEVELS]; /* PQL_LARGEST: ascending */
 	bool strict[PQL_MAX_LEVELS];   /* more than, rather than at least */
-	uint32 size;				   /* bytes in memory, a multiple of 8 */
+	uint32 size;                   /* bytes in memory, a multiple of 8 */
 
 	/* Known to the model only. */
 	int event_class;
-	int property;	/* index of the property measured, or -1 */
-	int property2;	/* PQL_READINGS: the limit */
+	int property;  /* index of the property measured, or -1 */
+	int property2; /* PQL_READINGS: the limit */
 	PqlWindow window;
 	int next; /* next slot of the same class, or -1 */
 } PqlSlot;

@@ -12,17 +12,17 @@
 #include "language.h"
 
 /* What a measure allows beside its event. */
-#define HAS_OF (1 << 0)			 /* its value is a property, `of` names the event */
-#define HAS_WINDOW (1 << 1)		 /* window, trial_days, last_days */
-#define HAS_ON_DAYS (1 << 2)	 /* on_days */
-#define HAS_LAST_DAYS (1 << 3)	 /* last_days as its own period */
-#define HAS_AGAINST (1 << 4)	 /* against_days */
-#define HAS_AGE (1 << 5)		 /* after_age */
-#define HAS_FINISH (1 << 6)		 /* not_finished, within */
-#define HAS_LIMIT (1 << 7)		 /* limit, full_within */
-#define NEEDS_PERIOD (1 << 8)	 /* last_days is required */
-#define NO_TEST (1 << 9)		 /* holds or not by itself */
-#define ANCHORED_ONLY (1 << 10)	 /* its window cannot be trailing */
+#define HAS_OF (1 << 0)         /* its value is a property, `of` names the event */
+#define HAS_WINDOW (1 << 1)     /* window, trial_days, last_days */
+#define HAS_ON_DAYS (1 << 2)    /* on_days */
+#define HAS_LAST_DAYS (1 << 3)  /* last_days as its own period */
+#define HAS_AGAINST (1 << 4)    /* against_days */
+#define HAS_AGE (1 << 5)        /* after_age */
+#define HAS_FINISH (1 << 6)     /* not_finished, within */
+#define HAS_LIMIT (1 << 7)      /* limit, full_within */
+#define NEEDS_PERIOD (1 << 8)   /* last_days is required */
+#define NO_TEST (1 << 9)        /* holds or not by itself */
+#define ANCHORED_ONLY (1 << 10) /* its window cannot be trailing */
 
 typedef struct MeasureWord
 {
@@ -213,7 +213,8 @@ source_where(PqlReader *r, const char *path, const PqlJson *json)
 
 /* The glossary's entry of a word, read into a class. */
 static bool
-read_glossary(PqlReader *r, const char *path, const char *word, PqlClass *class, StringInfo identity)
+read_glossary(PqlReader *r, const char *path, const char *word, PqlClass *class,
+			  StringInfo identity)
 {
 	PqlJson *entry = pql_json_get(r->glossary, word);
 	const char *at = PQL_PATH("$.events", word);
@@ -223,11 +224,11 @@ read_glossary(PqlReader *r, const char *path, const char *word, PqlClass *class,
 	{
 		int n = r->glossary != NULL ? r->glossary->n : 0;
 
-		pql_reader_problem(r, path, psprintf("unknown event \"%s\" at %s", word, path),
-						   pstrdup("Events are named in $.events, and nowhere else."),
-						   n > 0 ? pql_suggest(word, (const char *const *) r->glossary->keys, n)
-								 : psprintf("Add \"events\": {\"%s\": \"the product's name of it\"}.",
-											word));
+		pql_reader_problem(
+			r, path, psprintf("unknown event \"%s\" at %s", word, path),
+			pstrdup("Events are named in $.events, and nowhere else."),
+			n > 0 ? pql_suggest(word, (const char *const *) r->glossary->keys, n)
+				  : psprintf("Add \"events\": {\"%s\": \"the product's name of it\"}.", word));
 		return false;
 	}
 	for (int i = 0; i < r->glossary->n; i++)
@@ -460,7 +461,8 @@ pql_read_window(PqlReader *r, const char *path, const PqlJson *object, PqlWindow
 
 /* A parameter that must be there. */
 static PqlJson *
-required(PqlReader *r, const char *path, const PqlJson *object, const char *measure, const char *key)
+required(PqlReader *r, const char *path, const PqlJson *object, const char *measure,
+		 const char *key)
 {
 	PqlJson *json = pql_json_get(object, key);
 
@@ -540,7 +542,8 @@ pql_measure_days_slot(PqlReader *r, PqlMeasure *m, int capacity)
 	}
 }
 
-/* Slots of count, distinct, days: what an anchored window keeps differs from what a trailing one does. */
+/* Slots of count, distinct, days: what an anchored window keeps differs from what a trailing one
+ * does. */
 static void
 counting_slots(PqlReader *r, const char *path, PqlMeasure *m, double need, double need_days)
 {
@@ -553,8 +556,8 @@ counting_slots(PqlReader *r, const char *path, PqlMeasure *m, double need, doubl
 	else if (m->kind == PQL_M_COUNT)
 	{
 		m->past = need <= MOST_INSTANTS;
-		m->slot = pql_slot(r, PQL_FIRSTS, m->event_class, -1, m->window,
-						   m->past ? (int) need : 1, 0);
+		m->slot =
+			pql_slot(r, PQL_FIRSTS, m->event_class, -1, m->window, m->past ? (int) need : 1, 0);
 	}
 	else if (m->kind == PQL_M_DISTINCT && !too_many(r, path, need, MOST_INSTANTS, "values"))
 		m->slot = pql_slot(r, trailing ? PQL_RECENT : PQL_VALUES, m->event_class, m->property,
@@ -569,9 +572,9 @@ counting_slots(PqlReader *r, const char *path, PqlMeasure *m, double need, doubl
 	else if (need_days > 0 && !too_many(r, path, need_days, PQL_MAX_CAPACITY, "days"))
 	{
 		if (trailing)
-			m->days_slot = k <= 64
-							   ? pql_slot(r, PQL_DAY_BITS, m->event_class, m->property, m->window, 0, k)
-							   : pql_slot(r, PQL_DAY_COUNTS, m->event_class, m->property, m->window, 0, k);
+			m->days_slot =
+				k <= 64 ? pql_slot(r, PQL_DAY_BITS, m->event_class, m->property, m->window, 0, k)
+						: pql_slot(r, PQL_DAY_COUNTS, m->event_class, m->property, m->window, 0, k);
 		else
 			m->days_slot = pql_measure_days_slot(r, m, shown_days(r, need_days));
 	}
@@ -585,9 +588,8 @@ number_slots(PqlReader *r, const char *path, PqlMeasure *m, const PqlCond *cond,
 	int k = m->window.to;
 
 	if (m->kind == PQL_M_SUM)
-		m->slot = trailing
-					  ? pql_slot(r, PQL_DAY_SUMS, m->event_class, m->property, m->window, 0, k)
-					  : pql_slot(r, PQL_SUM, m->event_class, m->property, m->window, 0, 0);
+		m->slot = trailing ? pql_slot(r, PQL_DAY_SUMS, m->event_class, m->property, m->window, 0, k)
+						   : pql_slot(r, PQL_SUM, m->event_class, m->property, m->window, 0, 0);
 	else if (m->kind == PQL_M_LATEST)
 		m->slot = pql_slot(r, PQL_LATEST, m->event_class, m->property, m->window, 0, 0);
 	else if (trailing)
@@ -745,8 +747,7 @@ measure_slots(PqlReader *r, const char *path, const PqlJson *object, const Measu
 			m->slot = pql_slot(r, PQL_FIRSTS, m->event_class, -1, all, 1, 0);
 			m->past = true;
 			json = pql_json_get(object, "after_age");
-			if (json != NULL &&
-				!pql_read_duration(r, PQL_PATH(path, "after_age"), json, &m->span))
+			if (json != NULL && !pql_read_duration(r, PQL_PATH(path, "after_age"), json, &m->span))
 				return false;
 			break;
 		case PQL_M_STARTED:
@@ -815,10 +816,10 @@ pql_read_measure(PqlReader *r, const char *path, const PqlJson *object, const ch
 	if ((word->flags & ANCHORED_ONLY) && m.window.kind == PQL_WINDOW_LAST)
 	{
 		if (pql_json_get(object, "last_days") != NULL)
-			pql_reader_problem(r, path,
-							   psprintf("\"%s\" cannot look at the last days only at %s", key, path),
-							   pstrdup("It counts from the start of the trial."),
-							   pstrdup("Use \"trial_days\" or leave the window out."));
+			pql_reader_problem(
+				r, path, psprintf("\"%s\" cannot look at the last days only at %s", key, path),
+				pstrdup("It counts from the start of the trial."),
+				pstrdup("Use \"trial_days\" or leave the window out."));
 		m.window = (PqlWindow){PQL_WINDOW_ALL, 0, 0};
 	}
 	if ((word->flags & HAS_LAST_DAYS) && !read_period(r, path, object, word, &m))
@@ -934,12 +935,12 @@ pql_finish_layout(PqlReader *r)
 
 	pql_layout_finish(&m->layout);
 	if (m->layout.n > PQL_MAX_SLOTS || m->layout.bound > PQL_MAX_EVIDENCE)
-		pql_problem(r->problems, "$",
-					psprintf("model \"%s\" keeps too much of every subject", m->name),
-					psprintf("Its evidence could take %u bytes in %d slots; %d bytes and %d slots are "
-							 "allowed.",
-							 m->layout.bound, m->layout.n, PQL_MAX_EVIDENCE, PQL_MAX_SLOTS),
-					pstrdup("Lower the thresholds, shorten the windows, or split the model."));
+		pql_problem(
+			r->problems, "$", psprintf("model \"%s\" keeps too much of every subject", m->name),
+			psprintf("Its evidence could take %u bytes in %d slots; %d bytes and %d slots are "
+					 "allowed.",
+					 m->layout.bound, m->layout.n, PQL_MAX_EVIDENCE, PQL_MAX_SLOTS),
+			pstrdup("Lower the thresholds, shorten the windows, or split the model."));
 	link_slots(m);
 	fill_dispatch(m);
 	m->layout.id = layout_id(m);

@@ -14,14 +14,13 @@
 
 #include "language.h"
 
-static const char *const top_keys[] = {"model",  "about",   "unit", "timezone", "window", "events",
+static const char *const top_keys[] = {"model",   "about",   "unit", "timezone", "window", "events",
 									   "signals", "qualify", "hold", "exclude",  "tiers"};
 
 /* Keys of a signal that belong to no measure. */
-static const char *const signal_keys[] = {"signal", "category", "profile", "all",	 "any",
-										  "not",	"gate",		"points",  "bands",	 "info",
-										  "counted", "if_unknown", "says", "may_mention", "why",
-										  "beware"};
+static const char *const signal_keys[] = {
+	"signal", "category", "profile", "all",        "any",  "not",         "gate", "points",
+	"bands",  "info",     "counted", "if_unknown", "says", "may_mention", "why",  "beware"};
 
 static const char *const effect_keys[] = {"gate", "points", "bands", "info"};
 
@@ -49,7 +48,8 @@ check_name(PqlReader *r, const char *path, const char *name, const char *what)
 	for (const char *p = name; *p != '\0' && ok; p++)
 		ok = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_';
 	if (!ok)
-		pql_reader_problem(r, path, psprintf("\"%.80s\" is no name of a %s at %s", name, what, path),
+		pql_reader_problem(r, path,
+						   psprintf("\"%.80s\" is no name of a %s at %s", name, what, path),
 						   psprintf("Names have lower-case letters, digits and underscores, begin "
 									"with a letter, and have at most %d characters.",
 									NAMEDATALEN - 1),
@@ -88,7 +88,8 @@ read_head(PqlReader *r, const PqlJson *doc)
 	if (m->unit != NULL && strcmp(m->unit, "user") != 0)
 		pql_problem(r->problems, "$.unit",
 					psprintf("%s is no unit this version scores at $.unit", pql_json_brief(json)),
-					pstrdup("The unit of a model is \"user\"."), pstrdup("Set \"unit\": \"user\"."));
+					pstrdup("The unit of a model is \"user\"."),
+					pstrdup("Set \"unit\": \"user\"."));
 
 	json = pql_json_get(doc, "timezone");
 	if (json == NULL)
@@ -208,10 +209,10 @@ read_effect(PqlReader *r, const char *path, const PqlJson *json)
 			continue;
 		if (found != NULL)
 		{
-			pql_reader_problem(r, path,
-							   psprintf("both \"%s\" and \"%s\" at %s", found, effect_keys[i], path),
-							   pstrdup("A signal has exactly one effect."),
-							   pstrdup("Keep one of gate, points, bands, info."));
+			pql_reader_problem(
+				r, path, psprintf("both \"%s\" and \"%s\" at %s", found, effect_keys[i], path),
+				pstrdup("A signal has exactly one effect."),
+				pstrdup("Keep one of gate, points, bands, info."));
 			return found;
 		}
 		found = effect_keys[i];
@@ -388,12 +389,12 @@ read_words(PqlReader *r, const char *path, const PqlJson *json, PqlSignal *s)
 		else if (strcmp(name, "s") == 0)
 			continue;
 		else if (s->text_name != NULL && strcmp(s->text_name, name) != 0)
-			pql_reader_problem(r, PQL_PATH(path, "says"),
-							   psprintf("\"says\" names two properties at %s", path),
-							   psprintf("Evidence keeps one property of the first event, and \"%s\" "
-										"and \"%s\" are two.",
-										s->text_name, name),
-							   pstrdup("Name one of them, {value} or {days}."));
+			pql_reader_problem(
+				r, PQL_PATH(path, "says"), psprintf("\"says\" names two properties at %s", path),
+				psprintf("Evidence keeps one property of the first event, and \"%s\" "
+						 "and \"%s\" are two.",
+						 s->text_name, name),
+				pstrdup("Name one of them, {value} or {days}."));
 		else
 			s->text_name = name;
 	}
@@ -406,7 +407,8 @@ read_signal(PqlReader *r, const char *path, const PqlJson *json, PqlSignal *s)
 	const char *measure;
 	const char *effect;
 	PqlJson *value;
-	bool compound = pql_json_get(json, "all") || pql_json_get(json, "any") || pql_json_get(json, "not");
+	bool compound =
+		pql_json_get(json, "all") || pql_json_get(json, "any") || pql_json_get(json, "not");
 	bool profile = pql_json_get(json, "profile") != NULL;
 	bool banded = pql_json_get(json, "bands") != NULL;
 
@@ -458,7 +460,8 @@ read_signal(PqlReader *r, const char *path, const PqlJson *json, PqlSignal *s)
 
 		s->effect = effect[0] == 'g' ? PQL_GATE : PQL_INFO;
 		if (pql_read_bool(r, PQL_PATH(path, effect), value, &yes) && !yes)
-			pql_reader_problem(r, PQL_PATH(path, effect), psprintf("\"%s\": false at %s", effect, path),
+			pql_reader_problem(r, PQL_PATH(path, effect),
+							   psprintf("\"%s\": false at %s", effect, path),
 							   pstrdup("An effect is stated where there is one."),
 							   psprintf("Write \"%s\": true or another effect.", effect));
 	}
@@ -516,10 +519,11 @@ read_signals(PqlReader *r, const PqlJson *doc)
 
 	if (list == NULL || list->kind != PQL_JSON_ARRAY || list->n == 0 || list->n > PQL_MAX_SIGNALS)
 	{
-		pql_problem(r->problems, "$.signals", pstrdup("the model has no list of signals"),
-					psprintf("$.signals is an array of 1 to %d signals.", PQL_MAX_SIGNALS),
-					pstrdup("Add for example {\"signal\": \"active\", \"days\": \"*\", \"at_least\": "
-							"3, \"points\": 2}."));
+		pql_problem(
+			r->problems, "$.signals", pstrdup("the model has no list of signals"),
+			psprintf("$.signals is an array of 1 to %d signals.", PQL_MAX_SIGNALS),
+			pstrdup("Add for example {\"signal\": \"active\", \"days\": \"*\", \"at_least\": "
+					"3, \"points\": 2}."));
 		return;
 	}
 	m->signals = palloc0(list->n * sizeof(PqlSignal));
@@ -618,10 +622,11 @@ check_signals(PqlReader *r)
 			m->signals[i].when = NULL;
 		}
 		if (asks_for_score(m->signals[i].when))
-			pql_problem(r->problems, path,
-						psprintf("signal \"%s\" asks for the score at %s", m->signals[i].name, path),
-						pstrdup("Score, tier, signals_met and counted_days are made of signals."),
-						pstrdup("Ask for them in \"qualify\", \"tiers\" or \"exclude\"."));
+			pql_problem(
+				r->problems, path,
+				psprintf("signal \"%s\" asks for the score at %s", m->signals[i].name, path),
+				pstrdup("Score, tier, signals_met and counted_days are made of signals."),
+				pstrdup("Ask for them in \"qualify\", \"tiers\" or \"exclude\"."));
 	}
 }
 
@@ -638,8 +643,9 @@ read_tiers(PqlReader *r, const PqlJson *doc)
 		return;
 	if (list->kind != PQL_JSON_ARRAY || list->n > PQL_MAX_TIERS)
 	{
-		pql_reader_expected(r, "$.tiers", list,
-							psprintf("an array of at most %d tiers, the highest first", PQL_MAX_TIERS));
+		pql_reader_expected(
+			r, "$.tiers", list,
+			psprintf("an array of at most %d tiers, the highest first", PQL_MAX_TIERS));
 		return;
 	}
 	m->tiers = palloc0(Max(1, list->n) * sizeof(PqlTier));
@@ -694,7 +700,8 @@ read_qualify(PqlReader *r, const PqlJson *doc)
 
 	r->model->qualify = pql_new_condition(PQL_C_ALL);
 	if (json == NULL)
-		pql_problem(r->problems, "$", psprintf("model \"%s\" does not say who qualifies", r->model->name),
+		pql_problem(r->problems, "$",
+					psprintf("model \"%s\" does not say who qualifies", r->model->name),
 					pstrdup("$.qualify is missing."),
 					pstrdup("Add for example \"qualify\": {\"score\": {\"at_least\": 4}}."));
 	else
@@ -736,8 +743,7 @@ read_hold(PqlReader *r, const PqlJson *doc)
 							"\"counted_days\", the one thing a hold can wait for");
 	word = optional_string(r, "$.hold", json, "from");
 	if (word != NULL && strcmp(word, "last_counted_event") != 0)
-		pql_reader_expected(r, "$.hold.from", pql_json_get(json, "from"),
-							"\"last_counted_event\"");
+		pql_reader_expected(r, "$.hold.from", pql_json_get(json, "from"), "\"last_counted_event\"");
 	part = pql_json_get(json, "on_a_later_day");
 	if (part->kind != PQL_JSON_BOOL || !part->truth)
 		pql_problem(r->problems, "$.hold.on_a_later_day",
@@ -746,10 +752,11 @@ read_hold(PqlReader *r, const PqlJson *doc)
 							"day."),
 					pstrdup("Set \"on_a_later_day\": true."));
 	if (m->counted_days != 2)
-		pql_problem(r->problems, "$.hold", pstrdup("a hold without two counted days at $.hold"),
-					pstrdup("A hold waits for the second of two counted days."),
-					pstrdup("Ask for \"counted_days\": {\"at_least\": 2} in $.qualify, or remove the "
-							"hold."));
+		pql_problem(
+			r->problems, "$.hold", pstrdup("a hold without two counted days at $.hold"),
+			pstrdup("A hold waits for the second of two counted days."),
+			pstrdup("Ask for \"counted_days\": {\"at_least\": 2} in $.qualify, or remove the "
+					"hold."));
 	if (m->window.kind != PQL_WINDOW_TRIAL)
 	{
 		pql_problem(r->problems, "$.hold", pstrdup("a hold without trial days at $.hold"),
@@ -822,9 +829,10 @@ read_exclusions(PqlReader *r, const PqlJson *doc)
 			e->reason = "?";
 		for (int j = 0; j < i; j++)
 			if (strcmp(m->exclusions[j].reason, e->reason) == 0 && strcmp(e->reason, "?") != 0)
-				pql_problem(r->problems, path,
-							psprintf("two exclusions have the reason \"%s\" at %s", e->reason, path),
-							NULL, pstrdup("Combine them with \"any\"."));
+				pql_problem(
+					r->problems, path,
+					psprintf("two exclusions have the reason \"%s\" at %s", e->reason, path), NULL,
+					pstrdup("Combine them with \"any\"."));
 		e->when = pql_read_condition(r, PQL_PATH(path, "when"), pql_json_get(json, "when"));
 	}
 }
@@ -982,9 +990,9 @@ tier_possible(const PqlModel *m, const PqlCond *cond, Impossible *why)
 		if (possible(m, m->tiers[i].when, psprintf("$.tiers[%d].when", i), why))
 			return true;
 	if (m->tiers[cond->index].when->kind == PQL_C_SCORE)
-		why->detail = psprintf("Tier \"%s\" needs a score of %g; the scoring signals sum to %d.",
-							   m->tiers[cond->index].name, wanted(m->tiers[cond->index].when),
-							   m->max_score);
+		why->detail =
+			psprintf("Tier \"%s\" needs a score of %g; the scoring signals sum to %d.",
+					 m->tiers[cond->index].name, wanted(m->tiers[cond->index].when), m->max_score);
 	return false;
 }
 
@@ -1002,18 +1010,19 @@ measure_possible(const PqlModel *m, const PqlCond *cond, const char *path, Impos
 	if (measure->kind == PQL_M_DAU_MAU)
 		most = 1;
 	if (measure->kind == PQL_M_TREND || measure->kind == PQL_M_SPIKE ||
-		measure->kind == PQL_M_SUM || measure->kind == PQL_M_MAX ||
-		measure->kind == PQL_M_LATEST)
+		measure->kind == PQL_M_SUM || measure->kind == PQL_M_MAX || measure->kind == PQL_M_LATEST)
 		return true;
 	if (cond->on_days != NULL && cond->on_days->low > days)
 	{
-		why->detail = psprintf("It asks for %g days, and its window has %d.", cond->on_days->low, days);
+		why->detail =
+			psprintf("It asks for %g days, and its window has %d.", cond->on_days->low, days);
 		why->hint = psprintf("Lower %s.on_days to %d or less.", path, days);
 		return false;
 	}
 	if (!reachable(cond, 0, most))
 	{
-		why->detail = psprintf("It asks for %g, and no more than %g can be reached.", wanted(cond), most);
+		why->detail =
+			psprintf("It asks for %g, and no more than %g can be reached.", wanted(cond), most);
 		why->hint = psprintf("Lower the threshold at %s to %g or less.", path, most);
 		return false;
 	}
@@ -1039,8 +1048,8 @@ possible(const PqlModel *m, const PqlCond *cond, const char *path, Impossible *w
 			return false;
 		case PQL_C_SIGNAL:
 			return m->signals[cond->index].when == NULL || m->signals[cond->index].nbands > 0 ||
-				   possible(m, m->signals[cond->index].when,
-							psprintf("$.signals[%d]", cond->index), why);
+				   possible(m, m->signals[cond->index].when, psprintf("$.signals[%d]", cond->index),
+							why);
 		case PQL_C_MEASURE:
 			return measure_possible(m, cond, path, why);
 		case PQL_C_SCORE:
@@ -1159,22 +1168,23 @@ pql_model_signal(const PqlModel *model, const char *name)
 
 /* The order in which a person would write keys. Words of the user's own keep their place after. */
 static const char *const key_order[] = {
-	"model", "about", "unit", "timezone", "window", "events", "signals", "qualify", "hold",
-	"exclude", "tiers",
-	"reason", "tier", "when", "first_touch", "route",
-	"signal", "category",
-	"count", "distinct", "days", "time_to", "dau_mau", "weeks_rising", "weeks_falling", "trend",
-	"spike", "days_since", "absent", "started", "quota", "sum", "max", "latest", "profile",
-	"all", "any", "not",
-	"limit", "of", "event", "where", "source", "trial_days", "last_days", "against_days",
-	"after_age", "not_finished", "within",
-	"at_least", "at_most", "more_than", "less_than", "between", "equals", "is", "one_of",
-	"starts_with", "under", "contains", "matches", "exists", "in_list",
-	"on_days", "full_within",
-	"gate", "bands", "points", "info", "counted", "if_unknown",
-	"says", "may_mention", "why", "beware",
-	"missing_only", "for", "from", "released_by", "on_a_later_day",
-	"score", "signals_met", "counted_days"};
+	"model",        "about",       "unit",         "timezone",     "window",
+	"events",       "signals",     "qualify",      "hold",         "exclude",
+	"tiers",        "reason",      "tier",         "when",         "first_touch",
+	"route",        "signal",      "category",     "count",        "distinct",
+	"days",         "time_to",     "dau_mau",      "weeks_rising", "weeks_falling",
+	"trend",        "spike",       "days_since",   "absent",       "started",
+	"quota",        "sum",         "max",          "latest",       "profile",
+	"all",          "any",         "not",          "limit",        "of",
+	"event",        "where",       "source",       "trial_days",   "last_days",
+	"against_days", "after_age",   "not_finished", "within",       "at_least",
+	"at_most",      "more_than",   "less_than",    "between",      "equals",
+	"is",           "one_of",      "starts_with",  "under",        "contains",
+	"matches",      "exists",      "in_list",      "on_days",      "full_within",
+	"gate",         "bands",       "points",       "info",         "counted",
+	"if_unknown",   "says",        "may_mention",  "why",          "beware",
+	"missing_only", "for",         "from",         "released_by",  "on_a_later_day",
+	"score",        "signals_met", "counted_days"};
 
 static int
 key_rank(const char *key)

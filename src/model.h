@@ -1,9 +1,9 @@
 /*
  * model.h: a model, compiled.
  *
- * A document in the model language becomes classes of events (which rows count), slots (what is kept
- * of them, layout.h), measures (numbers read from slots), conditions, and signals with their effects.
- * Nothing about a particular product is in C: all names come from the document.
+ * A document in the model language becomes classes of events (which rows count), slots (what is
+ * kept of them, layout.h), measures (numbers read from slots), conditions, and signals with their
+ * effects. Nothing about a particular product is in C: all names come from the document.
  */
 #ifndef PQL_MODEL_H
 #define PQL_MODEL_H
@@ -52,7 +52,7 @@ typedef struct PqlClass
 	int nnames;
 	PqlName *names;
 	PqlWhere *where; /* or NULL */
-	int first_slot;	 /* list by PqlSlot.next, or -1 */
+	int first_slot;  /* list by PqlSlot.next, or -1 */
 } PqlClass;
 
 /* An event name and the classes it may belong to. */
@@ -95,11 +95,11 @@ typedef struct PqlMeasure
 	PqlWindow window;
 	int slot;
 	int other_slot; /* started: the finishing event; else -1 */
-	int days_slot;	/* PQL_DAYS of the same events, or -1 */
-	int days;		/* trend, spike, quota: length of the period */
-	int against;	/* spike: days compared with */
-	int64 span;		/* absent: age; started: time to finish; microseconds */
-	bool past;		/* can be read as of any past instant */
+	int days_slot;  /* PQL_DAYS of the same events, or -1 */
+	int days;       /* trend, spike, quota: length of the period */
+	int against;    /* spike: days compared with */
+	int64 span;     /* absent: age; started: time to finish; microseconds */
+	bool past;      /* can be read as of any past instant */
 } PqlMeasure;
 
 /* trend's categories, as numbers that a test can compare */
@@ -130,10 +130,10 @@ typedef struct PqlCond
 	struct PqlCond **parts;
 	int index; /* signal, fact, measure, or the least tier that will do */
 	int ntests;
-	PqlTest *tests; /* all must hold */
-	PqlTest *on_days;	  /* measure: days as well, or NULL */
+	PqlTest *tests;       /* all must hold */
+	PqlTest *on_days;     /* measure: days as well, or NULL */
 	PqlTest *full_within; /* quota: projected days until the limit, or NULL */
-	int atom;			  /* number of this leaf among those that time alone can change, or -1 */
+	int atom;             /* number of this leaf among those that time alone can change, or -1 */
 	struct PqlSignal *banded; /* the signal whose bands stand in for tests, or NULL */
 } PqlCond;
 
@@ -171,12 +171,12 @@ typedef struct PqlSignal
 	PqlEffect effect;
 	bool may_mention;
 	bool counted;  /* its events count for the qualification's days */
-	bool past;	   /* can be read as of any past instant */
+	bool past;     /* can be read as of any past instant */
 	PqlCond *when; /* with bands: a leaf without tests */
 	int points;
 	int nbands;
 	PqlBand *bands; /* ascending */
-	int text_slot;	/* PQL_TEXT that `says` names, or -1 */
+	int text_slot;  /* PQL_TEXT that `says` names, or -1 */
 	char *text_name;
 } PqlSignal;
 
@@ -197,8 +197,8 @@ typedef struct PqlTier
 typedef struct PqlHold
 {
 	bool defined;
-	int64 span;	   /* microseconds after the last counted event */
-	int slot;	   /* PQL_DAY_FIRSTS of the releasing events */
+	int64 span; /* microseconds after the last counted event */
+	int slot;   /* PQL_DAY_FIRSTS of the releasing events */
 } PqlHold;
 
 typedef struct PqlModel
@@ -236,7 +236,7 @@ typedef struct PqlModel
 	PqlName *properties;
 	int dispatch_mask;
 	PqlDispatch **dispatch; /* open addressing */
-	int nany;				/* classes of any event */
+	int nany;               /* classes of any event */
 	int *any;
 	PqlLayout layout;
 } PqlModel;

@@ -36,8 +36,8 @@ put_problems(ReturnSetInfo *rsinfo, const PqlProblems *problems)
 
 /*
  * pql.check_model(document text) → table(path, message, detail, hint), strict: all problems of a
- * document, in its order; no rows when there are none. Never raises one, unless the document is over
- * the limits of size or depth.
+ * document, in its order; no rows when there are none. Never raises one, unless the document is
+ * over the limits of size or depth.
  */
 PG_FUNCTION_INFO_V1(pql_check_model);
 Datum
@@ -73,8 +73,8 @@ pql_read_model(PG_FUNCTION_ARGS)
 }
 
 /*
- * pql.canonical_model(document jsonb) → text, strict: the document with its keys in the order in which
- * a person would write them. Any JSON is taken.
+ * pql.canonical_model(document jsonb) → text, strict: the document with its keys in the order in
+ * which a person would write them. Any JSON is taken.
  */
 PG_FUNCTION_INFO_V1(pql_canonical_model);
 Datum
@@ -252,7 +252,8 @@ pql_nearest_word(PG_FUNCTION_ARGS)
 	const char **words;
 	const char *found;
 
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &datums, &nulls, &n);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &datums, &nulls,
+					  &n);
 	words = palloc(Max(1, n) * sizeof(char *));
 	for (int i = 0; i < n; i++)
 		if (!nulls[i])

@@ -253,8 +253,7 @@ read_started(const PqlEyes *eyes, const PqlMeasure *m, int64 t)
 	const int64 *started = pql_evidence_slot(eyes->evidence, m->slot);
 	const int64 *finished = pql_evidence_slot(eyes->evidence, m->other_slot);
 
-	return started != NULL && (finished == NULL || *started > *finished) &&
-		   t >= *started + m->span;
+	return started != NULL && (finished == NULL || *started > *finished) && t >= *started + m->span;
 }
 
 /* The latest reading within the period, and the first one, for the rate. */
@@ -377,7 +376,8 @@ pql_read_value(const PqlEyes *eyes, const PqlMeasure *m, int64 t, double *value)
 			if (data == NULL || eyes->started_at == PQL_ALWAYS ||
 				((const PqlFirsts *) data)->at[0] > t)
 				return false;
-			*value = (double) (((const PqlFirsts *) data)->at[0] - eyes->started_at) / USECS_PER_SEC;
+			*value =
+				(double) (((const PqlFirsts *) data)->at[0] - eyes->started_at) / USECS_PER_SEC;
 			return true;
 		case PQL_M_DAU_MAU:
 			*value = data == NULL ? 0 : slot_days(eyes, m->slot, 30, t) / 30.0;
@@ -417,10 +417,9 @@ pql_read_value(const PqlEyes *eyes, const PqlMeasure *m, int64 t, double *value)
 		case PQL_M_MAX:
 			return read_largest(eyes, m, slot, data, t, value);
 		case PQL_M_LATEST:
-			if (data == NULL ||
-				(m->window.kind == PQL_WINDOW_LAST &&
-				 pql_day(eyes->model->zone, ((const PqlLatest *) data)->at) <=
-					 pql_day(eyes->model->zone, t) - m->window.to))
+			if (data == NULL || (m->window.kind == PQL_WINDOW_LAST &&
+								 pql_day(eyes->model->zone, ((const PqlLatest *) data)->at) <=
+									 pql_day(eyes->model->zone, t) - m->window.to))
 				return false;
 			*value = ((const PqlLatest *) data)->value;
 			return true;

@@ -29,7 +29,7 @@ typedef struct PqlEyes
 {
 	const PqlModel *model;
 	const PqlEvidence *evidence; /* or NULL */
-	int64 started_at;			 /* PQL_ALWAYS: not known */
+	int64 started_at;            /* PQL_ALWAYS: not known */
 } PqlEyes;
 
 /* The measure's number as of t; false when it has none (no events where some are needed). */

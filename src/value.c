@@ -233,13 +233,13 @@ pql_value_text(const PqlValue *value, int *length)
 			break;
 		case PQL_ARRAY:
 		case PQL_OBJECT:
-			{
-				JsonbContainer *copy = palloc(value->length);
+		{
+			JsonbContainer *copy = palloc(value->length);
 
-				memcpy(copy, value->data, value->length);
-				s = JsonbToCString(NULL, copy, value->length);
-				break;
-			}
+			memcpy(copy, value->data, value->length);
+			s = JsonbToCString(NULL, copy, value->length);
+			break;
+		}
 		default:
 			s = "";
 			break;

@@ -36,9 +36,9 @@ typedef struct PqlValue
 {
 	PqlValueKind kind;
 	bool truth;
-	int length;		   /* of data, in bytes */
-	const char *data;  /* string: its bytes; array, object: the container; number: see below */
-	double number;	   /* when data is NULL; else data is the numeric, perhaps not aligned */
+	int length;       /* of data, in bytes */
+	const char *data; /* string: its bytes; array, object: the container; number: see below */
+	double number;    /* when data is NULL; else data is the numeric, perhaps not aligned */
 } PqlValue;
 
 typedef enum PqlOp
@@ -67,7 +67,7 @@ typedef struct PqlTest
 	bool exists;
 	int nchoices; /* equals, one_of, starts_with, under, contains: any of these */
 	PqlValue *choices;
-	text *pattern; /* matches */
+	text *pattern;    /* matches */
 	const char *list; /* in_list */
 } PqlTest;
 
@@ -93,7 +93,8 @@ extern PqlValue pql_value_element(const PqlValue *array, int i);
 /* A number, or a string that spells one. */
 extern bool pql_value_number(const PqlValue *value, double *number);
 
-/* What the value reads as: strings bare, numbers without trailing zeros. palloc'd unless a string. */
+/* What the value reads as: strings bare, numbers without trailing zeros. palloc'd unless a string.
+ */
 extern const char *pql_value_text(const PqlValue *value, int *length);
 
 /*

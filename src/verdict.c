@@ -13,7 +13,7 @@
 #include "verdict.h"
 
 const char *const pql_status_names[] = {"converted", "qualified", "expired", "excluded",
-										"hold",		 "monitor",	  "gated",	 "below"};
+										"hold",      "monitor",   "gated",   "below"};
 
 #define NOT_YET_KNOWN 3
 #define TRIAL_LENGTH 14
@@ -33,8 +33,8 @@ typedef struct Judge
 
 	/* what the walk has found so far */
 	int64 qualified_at;
-	bool released;	  /* a hold was released: the days are enough for good */
-	bool hold_live;	  /* a hold is running, or was when the window ended */
+	bool released;    /* a hold was released: the days are enough for good */
+	bool hold_live;   /* a hold is running, or was when the window ended */
 	int64 hold_until; /* of the hold at t */
 	int64 *first_met;
 } Judge;
@@ -312,7 +312,8 @@ release_of(Judge *j, int32 day, int64 until)
 	return first < until ? first : PQL_NEVER;
 }
 
-/* Moves the walk to t: the standing there, the hold, and whether the rule holds for the first time. */
+/* Moves the walk to t: the standing there, the hold, and whether the rule holds for the first time.
+ */
 static void
 step(Judge *j, int64 t, PqlStanding *s)
 {
@@ -380,7 +381,8 @@ status_at(const Judge *j, int64 t, const PqlStanding *s)
 
 /* Instants after t at which a share of days left passes the bounds of the tests. */
 static void
-days_left_edges(const Judge *j, int ntests, const PqlTest *tests, int64 t, int tag, PqlInstants *out)
+days_left_edges(const Judge *j, int ntests, const PqlTest *tests, int64 t, int tag,
+				PqlInstants *out)
 {
 	if (j->ends_at == PQL_NEVER)
 		return;
@@ -419,8 +421,7 @@ atom_edges(const Judge *j, int atom, int64 t, PqlInstants *out)
 		else
 			pql_read_edges(&j->eyes, cond, ntests, tests, t, atom, out);
 		/* bands of events leave their window together */
-		if (cond->kind == PQL_C_MEASURE &&
-			j->model->measures[cond->index].kind != PQL_M_DAYS_SINCE)
+		if (cond->kind == PQL_C_MEASURE && j->model->measures[cond->index].kind != PQL_M_DAYS_SINCE)
 			break;
 	}
 }
@@ -545,8 +546,8 @@ set_up(Judge *j, const PqlModel *model, const PqlEvidence *evidence, const PqlPr
 	if (j->ends_at == PQL_NEVER && model->per_trial)
 		j->ends_at = pql_add_days(model->zone, profile->started_at, TRIAL_LENGTH);
 	if (model->window.kind == PQL_WINDOW_TRIAL)
-		j->window_end = pql_day_start(model->zone, pql_day(model->zone, profile->started_at) +
-													   model->window.to);
+		j->window_end = pql_day_start(model->zone,
+									  pql_day(model->zone, profile->started_at) + model->window.to);
 }
 
 void
@@ -557,11 +558,11 @@ pql_judge_subject(const PqlModel *model, const PqlEvidence *evidence, const PqlP
 	PqlInstants instants = {0};
 
 	if (evidence != NULL && as_of < evidence->horizon)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("as_of is earlier than the evidence"),
-				 errdetail("Evidence holds events after as_of, and they cannot be taken out again."),
-				 errhint("Gather only events with occurred_at <= as_of.")));
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("as_of is earlier than the evidence"),
+			 errdetail("Evidence holds events after as_of, and they cannot be taken out again."),
+			 errhint("Gather only events with occurred_at <= as_of.")));
 
 	set_up(&j, model, evidence, profile);
 	if (detail)

@@ -38,10 +38,10 @@ typedef struct PqlHistory
 
 typedef struct PqlProfile
 {
-	int64 started_at;	/* PQL_ALWAYS: not known */
-	int64 ends_at;		/* PQL_NEVER: not known */
+	int64 started_at;   /* PQL_ALWAYS: not known */
+	int64 ends_at;      /* PQL_NEVER: not known */
 	int64 converted_at; /* PQL_NEVER: not */
-	PqlHistory *facts;	/* per fact of the model */
+	PqlHistory *facts;  /* per fact of the model */
 	PqlLists lists;
 } PqlProfile;
 
@@ -53,12 +53,12 @@ typedef struct PqlStanding
 	bool exclusion[PQL_MAX_EXCLUSIONS];
 	int score;
 	int potential;
-	int tier;		 /* index, or -1 */
+	int tier;        /* index, or -1 */
 	int signals_met; /* that score */
 	int counted_days;
 	bool gates;
-	bool qualifies;		/* gates, and the whole of qualify */
-	bool missing_only;	/* the same, were there days enough */
+	bool qualifies;    /* gates, and the whole of qualify */
+	bool missing_only; /* the same, were there days enough */
 	bool excluded;
 } PqlStanding;
 
@@ -66,11 +66,11 @@ typedef struct PqlVerdict
 {
 	PqlStatus status;
 	PqlStanding now;
-	int64 qualified_at;	  /* PQL_NEVER: not, or not known */
+	int64 qualified_at;   /* PQL_NEVER: not, or not known */
 	int64 next_change_at; /* PQL_NEVER: none without a new event */
-	int64 hold_until;	  /* while status is hold */
-	int64 ends_at;		  /* PQL_NEVER: not known */
-	int64 *first_met;	  /* per signal, PQL_NEVER: unknown; only when asked for */
+	int64 hold_until;     /* while status is hold */
+	int64 ends_at;        /* PQL_NEVER: not known */
+	int64 *first_met;     /* per signal, PQL_NEVER: unknown; only when asked for */
 } PqlVerdict;
 
 /*
@@ -80,8 +80,6 @@ typedef struct PqlVerdict
 extern void pql_judge_subject(const PqlModel *model, const PqlEvidence *evidence,
 							  const PqlProfile *profile, int64 as_of, bool detail,
 							  PqlVerdict *verdict);
-
-
 
 /* A fact as of t. */
 extern PqlValue pql_fact_value(const PqlModel *model, const PqlProfile *profile, int fact,
