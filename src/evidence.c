@@ -10,6 +10,7 @@
 
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
+#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 #include "evidence.h"
@@ -38,12 +39,18 @@ header_size(const PqlLayout *layout)
 	return TYPEALIGN(8, offsetof(PqlEvidence, offset) + layout->n * sizeof(uint16));
 }
 
+/* Sizes are powers of two, as the memory manager's are: what it would waste is ours to use. */
+static uint32
+rounded(Size size)
+{
+	return pg_nextpower2_32(Max(size, 256));
+}
+
 PqlEvidence *
 pql_evidence_new(const PqlLayout *layout, int64 started_at)
 {
 	Size header = header_size(layout);
-	/* room for a few slots: most subjects do little */
-	Size size = Min(header + 128, header + layout->bound);
+	Size size = rounded(header);
 	PqlEvidence *e = palloc(size);
 
 	memset(e, 0, header);
@@ -55,10 +62,27 @@ pql_evidence_new(const PqlLayout *layout, int64 started_at)
 	return e;
 }
 
+/* Takes bytes at the end; the evidence may move. Returns where they begin. */
+static uint32
+take(PqlEvidence **evidence, uint32 bytes)
+{
+	PqlEvidence *e = *evidence;
+	uint32 at = e->used;
+
+	if (at + bytes > e->size)
+	{
+		uint32 size = rounded((Size) at + bytes);
+
+		e = *evidence = repalloc(e, size);
+		e->size = size;
+	}
+	e->used = at + bytes;
+	return at;
+}
+
 static void
 empty_slot(const PqlSlot *slot, void *data)
 {
-	memset(data, 0, slot->size);
 	switch (slot->kind)
 	{
 		case PQL_LAST:
@@ -101,28 +125,64 @@ empty_slot(const PqlSlot *slot, void *data)
 	}
 }
 
+/* Entries that a growing slot begins with. */
+#define FIRST_ROOM 2
+
 /* The slot's memory, made empty when it was not there. The evidence may move. */
 static void *
 touch_slot(PqlEvidence **evidence, int slot)
 {
-	PqlEvidence *e = *evidence;
-	const PqlSlot *s = &e->layout->slots[slot];
+	const PqlSlot *s = &(*evidence)->layout->slots[slot];
 
-	if (e->offset[slot] == 0)
+	if ((*evidence)->offset[slot] == 0)
 	{
-		if (e->used + s->size > e->size)
-		{
-			Size size = Max(e->size * 2, e->used + s->size);
+		int room = Min(s->capacity, FIRST_ROOM);
+		uint32 size = pql_slot_grows(s) ? pql_slot_size_for(s, room) : s->size;
+		uint32 at = take(evidence, size);
+		void *data = (char *) *evidence + at;
 
-			size = Min(size, header_size(e->layout) + e->layout->bound);
-			e = *evidence = repalloc(e, size);
-			e->size = size;
-		}
-		e->offset[slot] = e->used / 8;
-		empty_slot(s, (char *) e + e->used);
-		e->used += s->size;
+		(*evidence)->offset[slot] = at / 8;
+		memset(data, 0, size);
+		if (pql_slot_grows(s))
+			((PqlEntries *) data)->room = room;
+		else
+			empty_slot(s, data);
+		return data;
 	}
-	return (char *) e + 8 * (Size) e->offset[slot];
+	return pql_evidence_slot(*evidence, slot);
+}
+
+/* Like touch_slot, with room for one entry more unless the slot is at its capacity. */
+static void *
+touch_growing(PqlEvidence **evidence, int slot)
+{
+	const PqlSlot *s = &(*evidence)->layout->slots[slot];
+	PqlEntries *old = touch_slot(evidence, slot);
+	uint32 was = pql_slot_size_for(s, old->room);
+	uint32 from = 8 * (uint32) (*evidence)->offset[slot];
+	int room;
+	uint32 size;
+	uint32 at;
+	char *data;
+
+	if (old->n < old->room || old->room == s->capacity)
+		return old;
+	room = Min(s->capacity, 2 * old->room);
+	size = pql_slot_size_for(s, room);
+	if (from + was == (*evidence)->used)
+	{
+		/* the last one grows where it is */
+		(void) take(evidence, size - was);
+		at = from;
+	}
+	else
+		at = take(evidence, size);
+	data = (char *) *evidence + at;
+	memmove(data, (char *) *evidence + from, was);
+	memset(data + was, 0, size - was);
+	((PqlEntries *) data)->room = room;
+	(*evidence)->offset[slot] = at / 8;
+	return data;
 }
 
 /* ---- single slots: add ---- */
@@ -131,16 +191,16 @@ touch_slot(PqlEvidence **evidence, int slot)
 static void
 firsts_insert(PqlFirsts *f, int capacity, int64 at)
 {
-	int i = f->n;
+	int i = f->entries.n;
 
-	if (f->n == (uint32) capacity)
+	if (i == capacity)
 	{
 		if (at >= f->at[capacity - 1])
 			return;
 		i--;
 	}
 	else
-		f->n++;
+		f->entries.n++;
 	for (; i > 0 && f->at[i - 1] > at; i--)
 		f->at[i] = f->at[i - 1];
 	f->at[i] = at;
@@ -156,18 +216,19 @@ keyed_before(const PqlKeyed *a, const PqlKeyed *b)
 static void
 values_insert(PqlValues *v, int capacity, PqlKeyed entry)
 {
+	int n = v->entries.n;
 	int i;
 
-	for (i = 0; i < (int) v->n; i++)
+	for (i = 0; i < n; i++)
 		if (v->entry[i].key == entry.key)
 			break;
-	if (i < (int) v->n)
+	if (i < n)
 	{
 		if (v->entry[i].at <= entry.at)
 			return;
 	}
-	else if (v->n < (uint32) capacity)
-		v->n++;
+	else if (n < capacity)
+		v->entries.n++;
 	else if (keyed_before(&entry, &v->entry[capacity - 1]))
 		i--;
 	else
@@ -179,27 +240,26 @@ values_insert(PqlValues *v, int capacity, PqlKeyed entry)
 
 /* Keeps the earliest days, ordered by day, each with its first and last instant. */
 static void
-days_insert(PqlDays *d, int capacity, PqlDaySpan span)
+days_insert(PqlDays *d, int capacity, int32 day, int64 first, int64 last)
 {
-	int i = d->n;
+	int i = d->entries.n;
 
 	/* events come mostly in order: look from the end */
-	while (i > 0 && d->entry[i - 1].day > span.day)
+	while (i > 0 && pql_span_day(&d->entry[i - 1]) > day)
 		i--;
-	if (i > 0 && d->entry[i - 1].day == span.day)
+	if (i > 0 && pql_span_day(&d->entry[i - 1]) == day)
 	{
 		PqlDaySpan *same = &d->entry[i - 1];
 
-		same->first = Min(same->first, span.first);
-		same->last = Max(same->last, span.last);
+		*same = pql_span(day, Min(same->first, first), Max(pql_span_last(same), last));
 		return;
 	}
 	if (i == capacity)
 		return;
-	if (d->n < (uint32) capacity)
-		d->n++;
-	memmove(&d->entry[i + 1], &d->entry[i], (d->n - i - 1) * sizeof(PqlDaySpan));
-	d->entry[i] = span;
+	if (d->entries.n < capacity)
+		d->entries.n++;
+	memmove(&d->entry[i + 1], &d->entry[i], (d->entries.n - i - 1) * sizeof(PqlDaySpan));
+	d->entry[i] = pql_span(day, first, last);
 }
 
 /*
@@ -468,7 +528,7 @@ slot_add(PqlEvidence **evidence, int index, const PqlSlot *slot, Adding *a)
 		limit = limit == 0 ? 0 : Max(-1e300, Min(1e300, limit));
 	}
 
-	data = touch_slot(evidence, index);
+	data = pql_slot_grows(slot) ? touch_growing(evidence, index) : touch_slot(evidence, index);
 	switch (slot->kind)
 	{
 		case PQL_FIRSTS:
@@ -486,7 +546,7 @@ slot_add(PqlEvidence **evidence, int index, const PqlSlot *slot, Adding *a)
 			values_insert(data, slot->capacity, (PqlKeyed){pql_hash(text, length), -a->at});
 			break;
 		case PQL_DAYS:
-			days_insert(data, slot->capacity, (PqlDaySpan){a->at, a->at, a->day});
+			days_insert(data, slot->capacity, a->day, a->at, a->at);
 			break;
 		case PQL_DAY_FIRSTS:
 		{
@@ -579,27 +639,38 @@ pql_evidence_add(const PqlModel *model, PqlEvidence *e, const PqlEvent *event)
 
 /* ---- merging ---- */
 
+/* Slots that grow: entry by entry, for each may need room. */
+static void
+entries_merge(PqlEvidence **evidence, int index, const PqlSlot *slot, const void *from)
+{
+	int n = ((const PqlEntries *) from)->n;
+
+	if (slot->kind == PQL_FIRSTS)
+		((PqlFirsts *) touch_slot(evidence, index))->count += ((const PqlFirsts *) from)->count;
+	for (int i = 0; i < n; i++)
+	{
+		void *to = touch_growing(evidence, index);
+
+		if (slot->kind == PQL_FIRSTS)
+			firsts_insert(to, slot->capacity, ((const PqlFirsts *) from)->at[i]);
+		else if (slot->kind == PQL_DAYS)
+		{
+			const PqlDaySpan *span = &((const PqlDays *) from)->entry[i];
+
+			days_insert(to, slot->capacity, pql_span_day(span), span->first, pql_span_last(span));
+		}
+		else
+			values_insert(to, slot->capacity, ((const PqlValues *) from)->entry[i]);
+	}
+}
+
 static void
 slot_merge(const PqlSlot *slot, void *a, const void *b)
 {
 	switch (slot->kind)
 	{
-		case PQL_FIRSTS:
-			((PqlFirsts *) a)->count += ((const PqlFirsts *) b)->count;
-			for (uint32 i = 0; i < ((const PqlFirsts *) b)->n; i++)
-				firsts_insert(a, slot->capacity, ((const PqlFirsts *) b)->at[i]);
-			break;
 		case PQL_LAST:
 			*(int64 *) a = Max(*(int64 *) a, *(const int64 *) b);
-			break;
-		case PQL_VALUES:
-		case PQL_RECENT:
-			for (uint32 i = 0; i < ((const PqlValues *) b)->n; i++)
-				values_insert(a, slot->capacity, ((const PqlValues *) b)->entry[i]);
-			break;
-		case PQL_DAYS:
-			for (uint32 i = 0; i < ((const PqlDays *) b)->n; i++)
-				days_insert(a, slot->capacity, ((const PqlDays *) b)->entry[i]);
 			break;
 		case PQL_DAY_FIRSTS:
 			for (int i = 0; i < slot->days; i++)
@@ -666,6 +737,8 @@ slot_merge(const PqlSlot *slot, void *a, const void *b)
 			text_add(a, ((const PqlText *) b)->at, ((const PqlText *) b)->bytes,
 					 ((const PqlText *) b)->length);
 			break;
+		default: /* those that grow: entries_merge */
+			break;
 	}
 }
 
@@ -689,7 +762,11 @@ pql_evidence_merge(PqlEvidence *a, const PqlEvidence *b)
 	{
 		void *from = pql_evidence_slot(b, i);
 
-		if (from != NULL)
+		if (from == NULL)
+			continue;
+		if (pql_slot_grows(&a->layout->slots[i]))
+			entries_merge(&a, i, &a->layout->slots[i], from);
+		else
 			slot_merge(&a->layout->slots[i], touch_slot(&a, i), from);
 	}
 	a->horizon = Max(a->horizon, b->horizon);
@@ -724,8 +801,8 @@ slot_write(const PqlSlot *slot, const void *data, StringInfo out)
 			const PqlFirsts *f = data;
 
 			pq_sendint64(out, f->count);
-			pq_sendint16(out, f->n);
-			for (uint32 i = 0; i < f->n; i++)
+			pq_sendint16(out, f->entries.n);
+			for (int i = 0; i < f->entries.n; i++)
 				pq_sendint64(out, f->at[i]);
 			break;
 		}
@@ -734,19 +811,19 @@ slot_write(const PqlSlot *slot, const void *data, StringInfo out)
 			break;
 		case PQL_VALUES:
 		case PQL_RECENT:
-			pq_sendint16(out, ((const PqlValues *) data)->n);
-			for (uint32 i = 0; i < ((const PqlValues *) data)->n; i++)
+			pq_sendint16(out, ((const PqlEntries *) data)->n);
+			for (int i = 0; i < ((const PqlEntries *) data)->n; i++)
 				write_keyed(out, &((const PqlValues *) data)->entry[i]);
 			break;
 		case PQL_DAYS:
-			pq_sendint16(out, ((const PqlDays *) data)->n);
-			for (uint32 i = 0; i < ((const PqlDays *) data)->n; i++)
+			pq_sendint16(out, ((const PqlEntries *) data)->n);
+			for (int i = 0; i < ((const PqlEntries *) data)->n; i++)
 			{
 				const PqlDaySpan *span = &((const PqlDays *) data)->entry[i];
 
-				pq_sendint32(out, span->day);
+				pq_sendint32(out, pql_span_day(span));
 				pq_sendint64(out, span->first);
-				pq_sendint64(out, span->last);
+				pq_sendint64(out, pql_span_last(span));
 			}
 			break;
 		case PQL_DAY_FIRSTS:
@@ -895,14 +972,32 @@ read_count(StringInfo in, int capacity)
 	return n;
 }
 
-static void
-read_firsts(const PqlSlot *slot, PqlFirsts *f, StringInfo in)
+/* A growing slot with room for the entries that the input announces. */
+static void *
+read_room(PqlEvidence **evidence, int index, int n)
 {
-	f->count = pq_getmsgint64(in);
-	f->n = read_count(in, slot->capacity);
-	if (f->n != Min(f->count, (uint64) slot->capacity))
+	const PqlSlot *slot = &(*evidence)->layout->slots[index];
+	uint32 size = pql_slot_size_for(slot, n);
+	uint32 at = take(evidence, size);
+	void *data = (char *) *evidence + at;
+
+	memset(data, 0, size);
+	((PqlEntries *) data)->n = ((PqlEntries *) data)->room = n;
+	(*evidence)->offset[index] = at / 8;
+	return data;
+}
+
+static void
+read_firsts(PqlEvidence **evidence, int index, const PqlSlot *slot, StringInfo in)
+{
+	uint64 count = pq_getmsgint64(in);
+	uint32 n = read_count(in, slot->capacity);
+	PqlFirsts *f = read_room(evidence, index, n);
+
+	f->count = count;
+	if (n != Min(count, (uint64) slot->capacity))
 		corrupt("A count does not fit its instants.");
-	for (uint32 i = 0; i < f->n; i++)
+	for (uint32 i = 0; i < n; i++)
 	{
 		f->at[i] = read_instant(in);
 		if (i > 0 && f->at[i] < f->at[i - 1])
@@ -911,16 +1006,20 @@ read_firsts(const PqlSlot *slot, PqlFirsts *f, StringInfo in)
 }
 
 static void
-read_values(const PqlSlot *slot, PqlValues *v, StringInfo in)
+read_values(PqlEvidence **evidence, int index, const PqlSlot *slot, StringInfo in)
 {
-	v->n = read_count(in, slot->capacity);
-	for (uint32 i = 0; i < v->n; i++)
+	uint32 n = read_count(in, slot->capacity);
+	PqlValues *v = read_room(evidence, index, n);
+
+	for (uint32 i = 0; i < n; i++)
 	{
+		int64 at;
+
 		v->entry[i].key = pq_getmsgint64(in);
-		v->entry[i].at = pq_getmsgint64(in);
-		if (!PQL_INSTANT_OK(slot->kind == PQL_RECENT && v->entry[i].at != PG_INT64_MIN
-								? -v->entry[i].at
-								: v->entry[i].at))
+		v->entry[i].at = at = pq_getmsgint64(in);
+		if (slot->kind == PQL_RECENT && at != PG_INT64_MIN)
+			at = -at;
+		if (!PQL_INSTANT_OK(at))
 			corrupt("An instant is out of range.");
 		if (i > 0 && !keyed_before(&v->entry[i - 1], &v->entry[i]))
 			corrupt("Values are out of order.");
@@ -931,17 +1030,21 @@ read_values(const PqlSlot *slot, PqlValues *v, StringInfo in)
 }
 
 static void
-read_days(const PqlSlot *slot, PqlDays *d, StringInfo in)
+read_days(PqlEvidence **evidence, int index, const PqlSlot *slot, StringInfo in)
 {
-	d->n = read_count(in, slot->capacity);
-	for (uint32 i = 0; i < d->n; i++)
+	uint32 n = read_count(in, slot->capacity);
+	PqlDays *d = read_room(evidence, index, n);
+
+	for (uint32 i = 0; i < n; i++)
 	{
-		d->entry[i].day = read_day(in);
-		d->entry[i].first = read_instant(in);
-		d->entry[i].last = read_instant(in);
-		if (d->entry[i].first > d->entry[i].last)
-			corrupt("A day ends before it begins.");
-		if (i > 0 && d->entry[i].day <= d->entry[i - 1].day)
+		int32 day = read_day(in);
+		int64 first = read_instant(in);
+		int64 last = read_instant(in);
+
+		if (last < first || last - first > PQL_SPAN_MAX)
+			corrupt("A day does not end when it could.");
+		d->entry[i] = pql_span(day, first, last);
+		if (i > 0 && day <= pql_span_day(&d->entry[i - 1]))
 			corrupt("Days are out of order.");
 	}
 }
@@ -1062,22 +1165,25 @@ read_text(PqlText *t, StringInfo in)
 }
 
 static void
-slot_read(const PqlSlot *slot, void *data, StringInfo in)
+slot_read(PqlEvidence **evidence, int index, StringInfo in)
 {
+	const PqlSlot *slot = &(*evidence)->layout->slots[index];
+	void *data = pql_slot_grows(slot) ? NULL : touch_slot(evidence, index);
+
 	switch (slot->kind)
 	{
 		case PQL_FIRSTS:
-			read_firsts(slot, data, in);
+			read_firsts(evidence, index, slot, in);
 			break;
 		case PQL_LAST:
 			*(int64 *) data = read_instant(in);
 			break;
 		case PQL_VALUES:
 		case PQL_RECENT:
-			read_values(slot, data, in);
+			read_values(evidence, index, slot, in);
 			break;
 		case PQL_DAYS:
-			read_days(slot, data, in);
+			read_days(evidence, index, slot, in);
 			break;
 		case PQL_DAY_FIRSTS:
 			read_day_firsts(slot, data, in);
@@ -1182,7 +1288,7 @@ pql_evidence_read(StringInfo in, const PqlLayout *known)
 		if (present[i / 8] & (1 << (i % 8)))
 		{
 			any = true;
-			slot_read(&layout->slots[i], touch_slot(&e, i), in);
+			slot_read(&e, i, in);
 		}
 	if (layout->n % 8 != 0 && present[layout->n / 8] >> (layout->n % 8) != 0)
 		corrupt("It has more slots than it says.");

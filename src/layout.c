@@ -6,6 +6,23 @@
 #include "layout.h"
 
 uint32
+pql_slot_size_for(const PqlSlot *slot, int n)
+{
+	switch (slot->kind)
+	{
+		case PQL_FIRSTS:
+			return offsetof(PqlFirsts, at) + n * sizeof(int64);
+		case PQL_VALUES:
+		case PQL_RECENT:
+			return offsetof(PqlValues, entry) + n * sizeof(PqlKeyed);
+		case PQL_DAYS:
+			return offsetof(PqlDays, entry) + n * sizeof(PqlDaySpan);
+		default:
+			return slot->size;
+	}
+}
+
+uint32
 pql_slot_size(const PqlSlot *slot)
 {
 	Size size;
@@ -17,17 +34,13 @@ pql_slot_size(const PqlSlot *slot)
 	switch (slot->kind)
 	{
 		case PQL_FIRSTS:
-			size = offsetof(PqlFirsts, at) + n * sizeof(int64);
+		case PQL_VALUES:
+		case PQL_RECENT:
+		case PQL_DAYS:
+			size = pql_slot_size_for(slot, n);
 			break;
 		case PQL_LAST:
 			size = sizeof(int64);
-			break;
-		case PQL_VALUES:
-		case PQL_RECENT:
-			size = offsetof(PqlValues, entry) + n * sizeof(PqlKeyed);
-			break;
-		case PQL_DAYS:
-			size = offsetof(PqlDays, entry) + n * sizeof(PqlDaySpan);
 			break;
 		case PQL_DAY_FIRSTS:
 			size = days * sizeof(int64);

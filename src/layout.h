@@ -87,10 +87,21 @@ typedef struct PqlLayout
 } PqlLayout;
 
 /* In-memory shapes of the slots. Unused entries are zero. */
+
+/*
+ * Slots of up to `capacity` entries start small and grow: most subjects need few. They all begin
+ * like this.
+ */
+typedef struct PqlEntries
+{
+	uint16 n;    /* entries */
+	uint16 room; /* for so many; at most the slot's capacity */
+} PqlEntries;
+
 typedef struct PqlFirsts
 {
+	PqlEntries entries;
 	uint64 count;
-	uint32 n;
 	int64 at[FLEXIBLE_ARRAY_MEMBER];
 } PqlFirsts;
 
@@ -102,20 +113,44 @@ typedef struct PqlKeyed
 
 typedef struct PqlValues /* PQL_VALUES and PQL_RECENT */
 {
-	uint32 n;
+	PqlEntries entries;
 	PqlKeyed entry[FLEXIBLE_ARRAY_MEMBER];
 } PqlValues;
 
+/* A day and its first and last instant. No local date lasts 2^40 microseconds, which are 12 days.
+ */
 typedef struct PqlDaySpan
 {
 	int64 first;
-	int64 last;
-	int32 day;
+	uint64 rest; /* the day above, last - first in the lower 40 bits */
 } PqlDaySpan;
+
+#define PQL_SPAN_BITS 40
+#define PQL_SPAN_MAX ((INT64CONST(1) << PQL_SPAN_BITS) - 1)
+
+static inline PqlDaySpan
+pql_span(int32 day, int64 first, int64 last)
+{
+	PqlDaySpan span = {first, ((uint64) (int64) day << PQL_SPAN_BITS) | (uint64) (last - first)};
+
+	return span;
+}
+
+static inline int32
+pql_span_day(const PqlDaySpan *span)
+{
+	return (int32) ((int64) span->rest >> PQL_SPAN_BITS);
+}
+
+static inline int64
+pql_span_last(const PqlDaySpan *span)
+{
+	return span->first + (int64) (span->rest & PQL_SPAN_MAX);
+}
 
 typedef struct PqlDays
 {
-	uint32 n;
+	PqlEntries entries;
 	PqlDaySpan entry[FLEXIBLE_ARRAY_MEMBER];
 } PqlDays;
 
@@ -192,8 +227,19 @@ typedef struct PqlText
 /* Computes sizes and the bound, once all slots are there. */
 extern void pql_layout_finish(PqlLayout *layout);
 
-/* Bytes in memory of a slot; 0 when its capacity or span is out of range. */
+/* Bytes in memory of a slot when full; 0 when its capacity or span is out of range. */
 extern uint32 pql_slot_size(const PqlSlot *slot);
+
+/* Bytes in memory with room for n entries, for the kinds that grow. */
+extern uint32 pql_slot_size_for(const PqlSlot *slot, int n);
+
+/* Does the slot begin with PqlEntries? */
+static inline bool
+pql_slot_grows(const PqlSlot *slot)
+{
+	return slot->kind == PQL_FIRSTS || slot->kind == PQL_VALUES || slot->kind == PQL_RECENT ||
+		   slot->kind == PQL_DAYS;
+}
 
 /* Equal as far as merging is concerned. */
 extern bool pql_layout_equal(const PqlLayout *a, const PqlLayout *b);

@@ -8,14 +8,16 @@
 #include "compat.h"
 #include "model_cache.h"
 
+/* Compared as they come: a compressed document is not unpacked to find that it is the one we know.
+ */
 static bool
-same_document(const Jsonb *a, const Jsonb *b)
+same_datum(const struct varlena *a, const struct varlena *b)
 {
-	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
+	return VARSIZE_ANY(a) == VARSIZE_ANY(b) && memcmp(a, b, VARSIZE_ANY(a)) == 0;
 }
 
 static PqlCachedModel *
-compile(PqlModelCache *cache, Jsonb *document)
+compile(PqlModelCache *cache, struct varlena *raw)
 {
 	/* a context of its own, so that nothing stays of a model that turns out to be wrong */
 	MemoryContext own = AllocSetContextCreate(cache->context, "pql model", ALLOCSET_SMALL_SIZES);
@@ -24,9 +26,9 @@ compile(PqlModelCache *cache, Jsonb *document)
 
 	PG_TRY();
 	{
-		cached->document = palloc(VARSIZE(document));
-		memcpy(cached->document, document, VARSIZE(document));
-		cached->model = pql_model_from_jsonb(cached->document);
+		cached->raw = palloc(VARSIZE_ANY(raw));
+		memcpy(cached->raw, raw, VARSIZE_ANY(raw));
+		cached->model = pql_model_from_jsonb(DatumGetJsonbP(PointerGetDatum(raw)));
 	}
 	PG_CATCH();
 	{
@@ -45,24 +47,18 @@ compile(PqlModelCache *cache, Jsonb *document)
 PqlModel *
 pql_model_cached(PqlModelCache *cache, Datum datum, bool stable)
 {
-	const void *pointer = DatumGetPointer(datum);
-	PqlCachedModel *found;
-	Jsonb *document;
+	struct varlena *raw = (struct varlena *) DatumGetPointer(datum);
+	PqlCachedModel *found = cache->last;
 
-	if (stable && cache->last != NULL && cache->last->last_seen == pointer)
-		return cache->last->model;
-	document = DatumGetJsonbP(datum);
-	if (cache->last != NULL && same_document(cache->last->document, document))
-		found = cache->last;
-	else
+	if (stable && found != NULL && found->last_seen == raw)
+		return found->model;
+	if (found == NULL || !same_datum(found->raw, raw))
 		for (found = cache->models; found != NULL; found = found->next)
-			if (same_document(found->document, document))
+			if (same_datum(found->raw, raw))
 				break;
 	if (found == NULL)
-		found = compile(cache, document);
-	if ((const void *) document != pointer)
-		pfree(document);
-	found->last_seen = pointer;
+		found = compile(cache, raw);
+	found->last_seen = raw;
 	cache->last = found;
 	return found->model;
 }

@@ -11,7 +11,7 @@
 typedef struct PqlCachedModel
 {
 	PqlModel *model;
-	Jsonb *document;       /* our copy */
+	struct varlena *raw;   /* our copy of the datum, compressed as it came */
 	const void *last_seen; /* where the caller's copy stood last */
 	struct PqlCachedModel *next;
 } PqlCachedModel;

@@ -119,7 +119,7 @@ read_count(const PqlEyes *eyes, const PqlMeasure *m, const PqlSlot *slot, const 
 	{
 		const PqlFirsts *f = data;
 
-		*value = t >= eyes->evidence->horizon ? f->count : count_until(f->at, f->n, t);
+		*value = t >= eyes->evidence->horizon ? f->count : count_until(f->at, f->entries.n, t);
 	}
 	return true;
 }
@@ -133,7 +133,7 @@ read_distinct(const PqlEyes *eyes, const PqlMeasure *m, const PqlSlot *slot, con
 	*value = 0;
 	if (v == NULL)
 		return true;
-	for (uint32 i = 0; i < v->n; i++)
+	for (int i = 0; i < v->entries.n; i++)
 		if (slot->kind == PQL_RECENT
 				? pql_day(zone, -v->entry[i].at) > pql_day(zone, t) - m->window.to
 				: v->entry[i].at <= t)
@@ -159,7 +159,7 @@ slot_days(const PqlEyes *eyes, int index, int k, int64 t)
 
 		return days_between(data, slot->days, (int64) day - k + 1, day);
 	}
-	for (uint32 i = 0; i < ((const PqlDays *) data)->n; i++)
+	for (int i = 0; i < ((const PqlEntries *) data)->n; i++)
 		n += ((const PqlDays *) data)->entry[i].first <= t;
 	return n;
 }
@@ -474,15 +474,15 @@ pql_read_crossings(const PqlEyes *eyes, const PqlMeasure *m, PqlInstants *out)
 		switch (slot->kind)
 		{
 			case PQL_FIRSTS:
-				for (uint32 i = 0; i < ((const PqlFirsts *) data)->n; i++)
+				for (int i = 0; i < ((const PqlEntries *) data)->n; i++)
 					pql_instants_add(out, ((const PqlFirsts *) data)->at[i], 0);
 				break;
 			case PQL_VALUES:
-				for (uint32 i = 0; i < ((const PqlValues *) data)->n; i++)
+				for (int i = 0; i < ((const PqlEntries *) data)->n; i++)
 					pql_instants_add(out, ((const PqlValues *) data)->entry[i].at, 0);
 				break;
 			case PQL_DAYS:
-				for (uint32 i = 0; i < ((const PqlDays *) data)->n; i++)
+				for (int i = 0; i < ((const PqlEntries *) data)->n; i++)
 					pql_instants_add(out, ((const PqlDays *) data)->entry[i].first, 0);
 				break;
 			case PQL_LARGEST:
@@ -522,7 +522,7 @@ trailing_edges(const PqlEyes *eyes, int index, int k, int64 t, int tag, PqlInsta
 	switch (slot->kind)
 	{
 		case PQL_RECENT:
-			for (uint32 i = 0; i < ((const PqlValues *) data)->n; i++)
+			for (int i = 0; i < ((const PqlEntries *) data)->n; i++)
 				leaves_window(eyes,
 							  pql_day(eyes->model->zone, -((const PqlValues *) data)->entry[i].at),
 							  k, t, tag, out);

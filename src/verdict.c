@@ -219,15 +219,15 @@ count_days_of(Judge *j, const PqlCond *cond, CountedDays *c)
 	d = slot < 0 ? NULL : pql_evidence_slot(j->eyes.evidence, slot);
 	if (d == NULL || j->model->layout.slots[slot].kind != PQL_DAYS)
 		return;
-	for (uint32 i = 0; i < d->n && d->entry[i].first <= j->t; i++)
+	for (int i = 0; i < d->entries.n && d->entry[i].first <= j->t; i++)
 	{
 		int k = 0;
 
-		c->last = Max(c->last, Min(d->entry[i].last, j->t));
-		while (k < c->n && c->day[k] != d->entry[i].day)
+		c->last = Max(c->last, Min(pql_span_last(&d->entry[i]), j->t));
+		while (k < c->n && c->day[k] != pql_span_day(&d->entry[i]))
 			k++;
 		if (k == c->n && c->n < lengthof(c->day))
-			c->day[c->n++] = d->entry[i].day;
+			c->day[c->n++] = pql_span_day(&d->entry[i]);
 	}
 }
 

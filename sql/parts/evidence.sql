@@ -67,7 +67,7 @@ COMMENT ON FUNCTION pql.gather_final(internal) IS 'The result of pql.gather.';
 CREATE AGGREGATE pql.gather(model jsonb, occurred_at timestamptz, event text, properties jsonb, started_at timestamptz) (
 	SFUNC = pql.gather_add,
 	STYPE = internal,
-	SSPACE = 512,
+	SSPACE = 384,
 	FINALFUNC = pql.gather_final,
 	COMBINEFUNC = pql.gather_combine,
 	SERIALFUNC = pql.gather_serialize,

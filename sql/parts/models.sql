@@ -141,6 +141,34 @@ END
 $$;
 COMMENT ON FUNCTION pql.activate_model(text, int) IS 'Makes a version the active one. An unknown model or version is an ERROR.';
 
+CREATE FUNCTION pql.warn_of_absent_events(model jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	-- more rows than this take too long to look through for a notice; pql.coverage does it when asked
+	most_pages CONSTANT int := 20000;
+	absent record;
+BEGIN
+	IF pg_relation_size('pql.event') > most_pages * current_setting('block_size')::bigint
+		OR NOT EXISTS (SELECT FROM pql.event) THEN
+		RETURN;
+	END IF;
+	FOR absent IN
+		WITH seen AS MATERIALIZED (SELECT DISTINCT e.event FROM pql.event e WHERE e.event IS NOT NULL)
+		SELECT string_agg(DISTINCT s.signal, '", "' ORDER BY s.signal) AS signals, w.word,
+			pql.nearest_word(w.word, ARRAY(SELECT x.event FROM seen x ORDER BY 1 LIMIT 2000)) AS near
+		FROM pql.model_signals(model) s CROSS JOIN LATERAL unnest(s.events) w (word)
+		WHERE w.word <> '*' AND NOT EXISTS (SELECT FROM seen x WHERE x.event = w.word)
+		GROUP BY w.word
+		ORDER BY w.word
+	LOOP
+		RAISE NOTICE 'no event "%" in the data, which signal "%" looks for', absent.word, absent.signals
+			USING HINT = coalesce('Did you mean "' || absent.near || '"? ', '')
+				|| 'pql.adapt gives words of the glossary the product''s names; pql.coverage shows all.';
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pql.warn_of_absent_events(jsonb) IS 'A NOTICE for each event that a model looks for and pql.event does not have, unless that is empty or over 160 MB.';
+
 CREATE FUNCTION pql.put_model(document text, activate boolean DEFAULT true) RETURNS int
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -164,6 +192,7 @@ BEGIN
 		info.evidence_bound, CASE WHEN info.per_trial THEN 'trial' ELSE 'user' END,
 		CASE WHEN info.exact_qualification THEN 'qualified_at is exact'
 			ELSE 'qualified_at is not kept, for some of its measures forget when they were met' END;
+	PERFORM pql.warn_of_absent_events(doc);
 	RETURN added;
 END
 $$;

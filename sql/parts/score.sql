@@ -57,11 +57,12 @@ BEGIN
 				v.exclusions, v.qualified_at, v.next_change_at, v.explanation
 			FROM pql.profile_of($1, $2, $3) p
 			LEFT JOIN (
-				SELECT e.user_id, s.started_at, pql.gather($1, e.occurred_at, e.event, e.properties, s.started_at) AS evidence
+				SELECT s.user_id, s.started_at, pql.gather($1, e.occurred_at, e.event, e.properties, s.started_at) AS evidence
 				FROM (%s) e
 				JOIN pql.trial_at($2, $3) s ON s.user_id = e.user_id AND e.occurred_at >= s.started_at
 					AND (s.next_start IS NULL OR e.occurred_at < s.next_start)
-				GROUP BY e.user_id, s.started_at
+				-- both from s: the planner then knows that there are no more groups than trials
+				GROUP BY s.user_id, s.started_at
 			) g ON g.user_id = p.user_id AND g.started_at = p.started_at
 			CROSS JOIN LATERAL pql.%I($1, g.evidence, p.profile, $2) v
 			WHERE v.status IS NOT NULL$q$, events, judge)

@@ -193,6 +193,10 @@ SELECT is((SELECT count(*)::int FROM oracle.plan_of(oracle.gather_query()) p (li
           :zones, 'the parallel plan gathers in workers and combines');
 SELECT 'CREATE TABLE oracle.parallel AS ' || oracle.gather_query() \gexec
 RESET enable_sort;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+RESET max_parallel_workers_per_gather;
 
 CREATE FUNCTION oracle.evidence_differs(other regclass) RETURNS SETOF text
 LANGUAGE plpgsql STABLE
