@@ -119,12 +119,11 @@ typedef struct Builder
 } Builder;
 
 static PqlJson *
-new_json(PqlJsonKind kind, int line)
+new_json(PqlJsonKind kind)
 {
 	PqlJson *json = palloc0(sizeof(PqlJson));
 
 	json->kind = kind;
-	json->line = line;
 	return json;
 }
 
@@ -222,9 +221,9 @@ start_key(Builder *b, char *key)
 }
 
 static PqlJson *
-number_json(Builder *b, char *written, int line)
+number_json(Builder *b, char *written)
 {
-	PqlJson *json = new_json(PQL_JSON_NUMBER, line);
+	PqlJson *json = new_json(PQL_JSON_NUMBER);
 	char *end;
 
 	json->string = written;
@@ -244,7 +243,7 @@ on_object_start(void *state)
 {
 	Builder *b = state;
 
-	open_container(b, new_json(PQL_JSON_OBJECT, b->lex->line_number));
+	open_container(b, new_json(PQL_JSON_OBJECT));
 	PQL_JSON_OK;
 }
 
@@ -253,7 +252,7 @@ on_array_start(void *state)
 {
 	Builder *b = state;
 
-	open_container(b, new_json(PQL_JSON_ARRAY, b->lex->line_number));
+	open_container(b, new_json(PQL_JSON_ARRAY));
 	PQL_JSON_OK;
 }
 
@@ -275,25 +274,24 @@ static PqlJsonResult
 on_scalar(void *state, char *token, JsonTokenType type)
 {
 	Builder *b = state;
-	int line = b->lex->line_number;
 	PqlJson *json;
 
 	switch (type)
 	{
 		case JSON_TOKEN_STRING:
-			json = new_json(PQL_JSON_STRING, line);
+			json = new_json(PQL_JSON_STRING);
 			json->string = token;
 			break;
 		case JSON_TOKEN_NUMBER:
-			json = number_json(b, token, line);
+			json = number_json(b, token);
 			break;
 		case JSON_TOKEN_TRUE:
 		case JSON_TOKEN_FALSE:
-			json = new_json(PQL_JSON_BOOL, line);
+			json = new_json(PQL_JSON_BOOL);
 			json->truth = type == JSON_TOKEN_TRUE;
 			break;
 		default:
-			json = new_json(PQL_JSON_NULL, line);
+			json = new_json(PQL_JSON_NULL);
 			break;
 	}
 	add(b, json);
@@ -367,10 +365,10 @@ pql_document_from_jsonb(Jsonb *jsonb, PqlProblems *problems)
 		{
 			case WJB_BEGIN_ARRAY:
 				if (!scalar)
-					open_container(&b, new_json(PQL_JSON_ARRAY, 0));
+					open_container(&b, new_json(PQL_JSON_ARRAY));
 				continue;
 			case WJB_BEGIN_OBJECT:
-				open_container(&b, new_json(PQL_JSON_OBJECT, 0));
+				open_container(&b, new_json(PQL_JSON_OBJECT));
 				continue;
 			case WJB_END_ARRAY:
 				if (!scalar)
@@ -388,18 +386,18 @@ pql_document_from_jsonb(Jsonb *jsonb, PqlProblems *problems)
 		switch (v.type)
 		{
 			case jbvString:
-				json = new_json(PQL_JSON_STRING, 0);
+				json = new_json(PQL_JSON_STRING);
 				json->string = pnstrdup(v.val.string.val, v.val.string.len);
 				break;
 			case jbvNumeric:
-				json = number_json(&b, numeric_normalize(v.val.numeric), 0);
+				json = number_json(&b, numeric_normalize(v.val.numeric));
 				break;
 			case jbvBool:
-				json = new_json(PQL_JSON_BOOL, 0);
+				json = new_json(PQL_JSON_BOOL);
 				json->truth = v.val.boolean;
 				break;
 			default:
-				json = new_json(PQL_JSON_NULL, 0);
+				json = new_json(PQL_JSON_NULL);
 				break;
 		}
 		add(&b, json);

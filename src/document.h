@@ -24,7 +24,6 @@ typedef enum PqlJsonKind
 typedef struct PqlJson
 {
 	PqlJsonKind kind;
-	int line;      /* where it begins in the text; 0 when it came from jsonb */
 	bool truth;    /* bool */
 	double number; /* number */
 	char *string;  /* string: its characters; number: as written */

@@ -62,13 +62,68 @@ pql_evidence_new(const PqlLayout *layout, int64 started_at)
 	return e;
 }
 
-/* Takes bytes at the end; the evidence may move. Returns where they begin. */
+PqlEvidence *
+pql_evidence_copy(const PqlEvidence *evidence)
+{
+	uint32 size = rounded(evidence->used);
+	PqlEvidence *copy = palloc(size);
+
+	memcpy(copy, evidence, evidence->used);
+	copy->size = size;
+	return copy;
+}
+
+static uint32
+slot_bytes(const PqlEvidence *e, int slot)
+{
+	const PqlSlot *s = &e->layout->slots[slot];
+
+	return pql_slot_grows(s)
+			   ? pql_slot_size_for(s, ((PqlEntries *) pql_evidence_slot(e, slot))->room)
+			   : s->size;
+}
+
+/* Moves the slots together where others have left gaps. */
+static void
+compact(PqlEvidence *e)
+{
+	uint32 to = header_size(e->layout);
+	uint32 done = 0; /* offset up to which slots have been moved */
+
+	for (;;)
+	{
+		int next = -1;
+		uint32 from;
+		uint32 bytes;
+
+		for (int i = 0; i < e->layout->n; i++)
+			if (e->offset[i] > done && (next < 0 || e->offset[i] < e->offset[next]))
+				next = i;
+		if (next < 0)
+			break;
+		done = e->offset[next];
+		from = 8 * done;
+		bytes = slot_bytes(e, next);
+		memmove((char *) e + to, (char *) e + from, bytes);
+		e->offset[next] = to / 8;
+		to += bytes;
+	}
+	e->used = to;
+	e->dead = 0;
+}
+
+/*
+ * Takes bytes at the end; the evidence may move, and its slots within it. Returns where they begin.
+ */
 static uint32
 take(PqlEvidence **evidence, uint32 bytes)
 {
 	PqlEvidence *e = *evidence;
-	uint32 at = e->used;
+	uint32 at;
 
+	if (e->used + bytes > e->size && e->dead > 0)
+		compact(e);
+	at = e->used;
 	if (at + bytes > e->size)
 	{
 		uint32 size = rounded((Size) at + bytes);
@@ -157,32 +212,27 @@ static void *
 touch_growing(PqlEvidence **evidence, int slot)
 {
 	const PqlSlot *s = &(*evidence)->layout->slots[slot];
-	PqlEntries *old = touch_slot(evidence, slot);
-	uint32 was = pql_slot_size_for(s, old->room);
-	uint32 from = 8 * (uint32) (*evidence)->offset[slot];
-	int room;
-	uint32 size;
-	uint32 at;
-	char *data;
+	PqlEntries *entries = touch_slot(evidence, slot);
+	uint32 was = pql_slot_size_for(s, entries->room);
+	int room = Min(s->capacity, 2 * entries->room);
+	uint32 size = pql_slot_size_for(s, room);
 
-	if (old->n < old->room || old->room == s->capacity)
-		return old;
-	room = Min(s->capacity, 2 * old->room);
-	size = pql_slot_size_for(s, room);
-	if (from + was == (*evidence)->used)
-	{
-		/* the last one grows where it is */
-		(void) take(evidence, size - was);
-		at = from;
-	}
+	if (entries->n < entries->room || entries->room == s->capacity)
+		return entries;
+	if (8 * (uint32) (*evidence)->offset[slot] + was == (*evidence)->used)
+		(void) take(evidence, size - was); /* the last one grows where it is */
 	else
-		at = take(evidence, size);
-	data = (char *) *evidence + at;
-	memmove(data, (char *) *evidence + from, was);
-	memset(data + was, 0, size - was);
-	((PqlEntries *) data)->room = room;
-	(*evidence)->offset[slot] = at / 8;
-	return data;
+	{
+		uint32 at = take(evidence, size);
+
+		memcpy((char *) *evidence + at, pql_evidence_slot(*evidence, slot), was);
+		(*evidence)->offset[slot] = at / 8;
+		(*evidence)->dead += was;
+	}
+	entries = pql_evidence_slot(*evidence, slot);
+	memset((char *) entries + was, 0, size - was);
+	entries->room = room;
+	return entries;
 }
 
 /* ---- single slots: add ---- */
@@ -613,18 +663,14 @@ class_add(PqlEvidence *e, int class, Adding *a)
 PqlEvidence *
 pql_evidence_add(const PqlModel *model, PqlEvidence *e, const PqlEvent *event)
 {
-	const PqlDispatch *d;
+	const PqlDispatch *d = event->dispatch;
 	Adding a;
 
-	if (event->at < e->started_at)
+	if ((d == NULL && model->nany == 0) || event->at < e->started_at)
 		return e;
-	d = pql_model_dispatch(model, event->name, event->name_length);
-	if (d == NULL && model->nany == 0)
-		return e;
-
 	a.model = model;
 	a.at = event->at;
-	a.day = pql_day(model->zone, event->at);
+	a.day = event->day;
 	a.trial_day = e->started_at != PQL_ALWAYS ? a.day - e->start_day + 1 : 0;
 	a.opened = false;
 	a.properties = event->properties;

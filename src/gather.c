@@ -219,9 +219,11 @@ pql_gather_add(PG_FUNCTION_ARGS)
 	GatherCall *call;
 	PqlModel *model;
 	PqlEvent event;
-	text *name;
+	bool usable;
 	int64 started_at;
 
+	if (e != NULL)
+		pql_evidence_prefetch(e);
 	if (!AggCheckCallContext(fcinfo, &aggregate))
 		elog(ERROR, "pql.gather_add called outside an aggregate");
 	if (PG_ARGISNULL(1))
@@ -233,33 +235,34 @@ pql_gather_add(PG_FUNCTION_ARGS)
 	started_at = PG_ARGISNULL(5) ? PQL_ALWAYS : PG_GETARG_TIMESTAMPTZ(5);
 	if (!PQL_INSTANT_OK(started_at))
 		started_at = PQL_ALWAYS;
+
+	event.at = PG_ARGISNULL(2) ? PQL_ALWAYS : PG_GETARG_TIMESTAMPTZ(2);
+	usable = !PG_ARGISNULL(3) && PQL_INSTANT_OK(event.at);
+	if (usable)
+	{
+		text *name = PG_GETARG_TEXT_PP(3);
+
+		event.name = VARDATA_ANY(name);
+		event.name_length = VARSIZE_ANY_EXHDR(name);
+		event.properties = PG_ARGISNULL(4) ? NULL : (struct varlena *) PG_GETARG_POINTER(4);
+		pql_event_open(model, &event);
+	}
+
 	if (e == NULL)
 		e = first_row(aggregate, model, started_at);
 	else if (e->layout != &model->layout && !pql_layout_equal(e->layout, &model->layout))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("one group was given two models"),
 				 errhint("Group by the model as well.")));
-
 	if (started_at != e->started_at)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("one group was given two values of started_at"),
 						errhint("Group by the trial's start as well as by the user.")));
-
-	if (PG_ARGISNULL(2) || PG_ARGISNULL(3))
+	if (!usable)
 	{
 		e->ignored++;
 		PG_RETURN_POINTER(e);
 	}
-	event.at = PG_GETARG_TIMESTAMPTZ(2);
-	if (!PQL_INSTANT_OK(event.at))
-	{
-		e->ignored++;
-		PG_RETURN_POINTER(e);
-	}
-	name = PG_GETARG_TEXT_PP(3);
-	event.name = VARDATA_ANY(name);
-	event.name_length = VARSIZE_ANY_EXHDR(name);
-	event.properties = PG_ARGISNULL(4) ? NULL : (struct varlena *) PG_GETARG_POINTER(4);
 	PG_RETURN_POINTER(pql_evidence_add(model, e, &event));
 }
 
@@ -285,9 +288,9 @@ pql_gather_combine(PG_FUNCTION_ARGS)
 	if (a == NULL)
 	{
 		old = MemoryContextSwitchTo(aggregate);
-		a = pql_evidence_new(b->layout, b->started_at);
-		a->start_day = b->start_day;
+		a = pql_evidence_copy(b);
 		MemoryContextSwitchTo(old);
+		PG_RETURN_POINTER(a);
 	}
 	PG_RETURN_POINTER(pql_evidence_merge(a, b));
 }

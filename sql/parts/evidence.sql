@@ -41,12 +41,13 @@ CREATE FUNCTION pql.evidence_horizon(pql.evidence) RETURNS timestamptz
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_evidence_horizon';
 COMMENT ON FUNCTION pql.evidence_horizon(pql.evidence) IS 'The latest instant of an event that counted: no verdict can be given as of an earlier one. NULL: no event counted.';
 
-CREATE OPERATOR pql.|| (LEFTARG = pql.evidence, RIGHTARG = pql.evidence, FUNCTION = pql.evidence_merge, COMMUTATOR = OPERATOR(pql.||));
-COMMENT ON OPERATOR pql.|| (pql.evidence, pql.evidence) IS 'merge';
-CREATE OPERATOR pql.= (LEFTARG = pql.evidence, RIGHTARG = pql.evidence, FUNCTION = pql.evidence_eq, COMMUTATOR = OPERATOR(pql.=), RESTRICT = eqsel, JOIN = eqjoinsel, HASHES);
-COMMENT ON OPERATOR pql.= (pql.evidence, pql.evidence) IS 'the same to the byte';
+-- In pg_catalog, so that they are found whatever the search_path: || and =, DISTINCT and EXCEPT just work.
+CREATE OPERATOR pg_catalog.|| (LEFTARG = pql.evidence, RIGHTARG = pql.evidence, FUNCTION = pql.evidence_merge, COMMUTATOR = OPERATOR(pg_catalog.||));
+COMMENT ON OPERATOR pg_catalog.|| (pql.evidence, pql.evidence) IS 'merge';
+CREATE OPERATOR pg_catalog.= (LEFTARG = pql.evidence, RIGHTARG = pql.evidence, FUNCTION = pql.evidence_eq, COMMUTATOR = OPERATOR(pg_catalog.=), RESTRICT = eqsel, JOIN = eqjoinsel, HASHES);
+COMMENT ON OPERATOR pg_catalog.= (pql.evidence, pql.evidence) IS 'the same to the byte';
 CREATE OPERATOR CLASS pql.evidence_ops DEFAULT FOR TYPE pql.evidence USING hash AS
-	OPERATOR 1 pql.=, FUNCTION 1 pql.evidence_hash(pql.evidence);
+	OPERATOR 1 pg_catalog.= (pql.evidence, pql.evidence), FUNCTION 1 pql.evidence_hash(pql.evidence);
 
 CREATE FUNCTION pql.gather_add(internal, model jsonb, occurred_at timestamptz, event text, properties jsonb, started_at timestamptz) RETURNS internal
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'pql_gather_add';

@@ -69,10 +69,10 @@ SELECT is_empty($$
 	FROM pg_temp.ours o JOIN pg_proc p ON p.oid = o.objid AND o.classid = 'pg_proc'::regclass
 	JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'plpgsql'
 	LEFT JOIN LATERAL (
-		SELECT t.tgrelid FROM pg_trigger t WHERE t.tgfoid = p.oid ORDER BY t.oid LIMIT 1
+		SELECT t.tgrelid, t.tgnewtable FROM pg_trigger t WHERE t.tgfoid = p.oid ORDER BY t.oid LIMIT 1
 	) t ON p.prorettype = 'trigger'::regtype
 	CROSS JOIN LATERAL plpgsql_check_function_tb(p.oid, coalesce(t.tgrelid, 0), fatal_errors => false,
-		other_warnings => false, extra_warnings => false, performance_warnings => false) c
+		newtable => t.tgnewtable, other_warnings => false, extra_warnings => false, performance_warnings => false) c
 	WHERE c.level = 'error'
 	ORDER BY 1$$, 'plpgsql_check finds no error');
 

@@ -4,6 +4,7 @@
 SET TimeZone = 'UTC';
 SET DateStyle = 'ISO';
 SET client_min_messages = warning;
+SET jit = off; -- seconds of compiling for queries of milliseconds
 
 BEGIN;
 

@@ -78,10 +78,7 @@ SELECT $doc$
  "exclude": [{"reason": "student", "when": {"any": [{"person.email": {"matches": "[.]edu$"}}, {"all": [{"person.email_kind": "personal"}, {"not": "invites"}]}]}}]
 }$doc$ AS every_form \gset
 SELECT * FROM pql.check_model(:'every_form');
-SET client_min_messages = notice;
 SELECT pql.put_model(:'every_form');
-RESET client_min_messages;
-SET client_min_messages = warning;
 -- 37 signals; 3 + 2 + 2 + 30 + 5 + 15 + 5 + 10 + 20 + 15 + 5 + 10 + 25 + 20 + 5 + 10 + 5 + 20 + 10 + 5 + 10
 -- + 1 + 30 + 5 + 10 + 5 points at most
 SELECT count(*) AS signals FROM pql.model_signals(pql.model('every_form'));
@@ -92,6 +89,10 @@ WHERE s.signal IN ('between', 'trailing_window', 'distinct', 'profile_range', 'l
 ---- versions
 
 SELECT '{"model": "tiny", "events": {"act": "act"}, "signals": [{"signal": "acts", "count": "act", "at_least": 1, "points": 3}], "qualify": {"score": {"at_least": 3}}}' AS tiny \gset
+-- it says what it costs and promises
+SET client_min_messages = notice;
+SELECT pql.put_model(replace(replace(:'tiny', 'tiny', 'told'), '"events"', '"window": {"trial_days": [1, 5]}, "events"'));
+SET client_min_messages = warning;
 SELECT pql.put_model(:'tiny') AS first, pql.put_model(replace(:'tiny', '"points": 3', '"points": 5')) AS second,
 	pql.put_model(replace(:'tiny', '"points": 3', '"points": 7'), activate => false) AS third;
 SELECT version FROM pql.active_model WHERE model = 'tiny';

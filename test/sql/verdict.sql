@@ -61,6 +61,18 @@ SELECT * FROM pg_temp.says('edge', pg_temp.profile(800), '01-02 10:29:59.999998'
 SELECT * FROM pg_temp.says('late', pg_temp.profile(800), '01-02 10:29:59.999999', '01-02 10:30', '01-03 08:00');
 SELECT * FROM pg_temp.says('invites', pg_temp.profile(800), '01-03 08:00', '01-04 08:00');
 SELECT * FROM pg_temp.says('any', pg_temp.profile(800), '01-01 23:59:59.999999', '01-02 00:00');
+-- A later counted event of the same day moves the 24 hours, other events do not. A second activation is a second counted
+-- day, and so are pricing pages as soon as their signal holds (on two days, of which it then counts both).
+SELECT pg_temp.does(w, '01-01 09:30 activation_complete', '01-01 10:00 invite_sent a@b.example', '01-01 10:30 integration_connected dbt')
+FROM unnest(ARRAY['invites late', 'works late', 'activates', 'looks']) w;
+SELECT pg_temp.does('invites late', '01-01 23:00 invite_sent b@b.example', '01-02 22:00 session_start');
+SELECT pg_temp.does('works late', '01-01 23:00 session_start', '01-02 22:00 session_start');
+SELECT pg_temp.does('activates', '01-03 10:00 activation_complete');
+SELECT pg_temp.does('looks', '01-02 10:30 page_view /pricing', '01-03 10:00 page_view /pricing'); -- the first when the hold is over
+SELECT * FROM pg_temp.says('invites late', pg_temp.profile(800), '01-02 10:30', '01-02 21:00', '01-02 22:00');
+SELECT * FROM pg_temp.says('works late', pg_temp.profile(800), '01-02 10:29', '01-02 10:30', '01-02 22:00');
+SELECT * FROM pg_temp.says('activates', pg_temp.profile(800), '01-03 09:59', '01-03 10:00');
+SELECT * FROM pg_temp.says('looks', pg_temp.profile(800), '01-02 10:30', '01-03 09:59', '01-03 10:00');
 -- A hold that begins on day 10 runs its 24 hours, and can be released after the window.
 SELECT pg_temp.does(w, '01-10 20:00 activation_complete', '01-10 21:00 invite_sent a@b.example', '01-10 22:00 integration_connected dbt')
 FROM unnest(ARRAY['tenth', 'tenth+']) w;
