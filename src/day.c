@@ -66,19 +66,25 @@ list_stretches(PqlZone *zone)
 
 /*
  * pg_tzset also takes POSIX rules such as "XYZ+3" (three hours *west*), whose sign nobody guesses
- * right. IANA has digits only below a slash and in a few names of old.
+ * right. They have digits; IANA has them in Etc/GMT+3 and in a few names of old only.
  */
 static bool
 is_posix_rule(const char *name)
 {
-	static const char *const iana[] = {"EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "GMT0"};
+	static const char *const iana[] = {"EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT",
+									   "GMT0",    "GMT+0",   "GMT-0",   "Etc/GMT0"};
+	int hours;
+	int end = 0;
 
-	if (strpbrk(name, "0123456789<>,") == NULL || strchr(name, '/') != NULL)
+	if (strcmp(name, "posixrules") == 0)
+		return true;
+	if (strpbrk(name, "0123456789<>,") == NULL)
 		return false;
 	for (int i = 0; i < lengthof(iana); i++)
 		if (strcmp(name, iana[i]) == 0)
 			return false;
-	return true;
+	return sscanf(name, "Etc/GMT%3d%n", &hours, &end) != 1 || name[end] != '\0' || hours < -14 ||
+		   hours > 12;
 }
 
 PqlZone *

@@ -556,12 +556,14 @@ missing(const Teller *t, const PqlCond *cond, int ntests, const PqlTest *tests, 
 	double value = 0;
 	double more = 0;
 	double more_days = 0;
+	double days_to_go = INFINITY;
 
 	if (m->kind != PQL_M_COUNT && m->kind != PQL_M_DISTINCT && m->kind != PQL_M_DAYS)
 		return false;
-	if (m->window.kind == PQL_WINDOW_TRIAL && t->profile->started_at != PQL_ALWAYS &&
-		pql_day(t->model->zone, t->as_of) - pql_day(t->model->zone, t->profile->started_at) + 1 >
-			m->window.to)
+	if (m->window.kind == PQL_WINDOW_TRIAL && t->profile->started_at != PQL_ALWAYS)
+		days_to_go = m->window.to - (pql_day(t->model->zone, t->as_of) -
+									 pql_day(t->model->zone, t->profile->started_at));
+	if (days_to_go < 1)
 		return false;
 	pql_read_value(&t->eyes, m, t->as_of, &value);
 	for (int i = 0; i < ntests; i++)
@@ -574,7 +576,8 @@ missing(const Teller *t, const PqlCond *cond, int ntests, const PqlTest *tests, 
 	}
 	if (cond->on_days != NULL)
 		more_days = Max(0, cond->on_days->low - pql_read_days(&t->eyes, m, t->as_of));
-	if (more <= 0 && more_days <= 0)
+	if ((more <= 0 && more_days <= 0) ||
+		Max(more_days, m->kind == PQL_M_DAYS ? more : 0) > days_to_go)
 		return false;
 	/* a day is harder to come by than an event */
 	c->cost = m->kind == PQL_M_DAYS ? 2 * more : Max(more, 2 * more_days);

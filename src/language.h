@@ -14,7 +14,6 @@ typedef struct PqlReader
 	PqlModel *model;
 	PqlProblems *problems;
 	PqlJson *glossary; /* $.events, or NULL */
-	bool *used;        /* per glossary entry */
 	int nsignal_names;
 	const char **signal_names;
 	int ntier_names;

@@ -102,14 +102,34 @@ pql_slot_size(const PqlSlot *slot)
 	return TYPEALIGN(8, size);
 }
 
+/* Bytes of a full slot as pql_evidence_write writes it. */
+static uint32
+stored_size(const PqlSlot *slot)
+{
+	switch (slot->kind)
+	{
+		case PQL_FIRSTS:
+			return 10 + 8 * slot->capacity;
+		case PQL_VALUES:
+		case PQL_RECENT:
+			return 2 + 16 * slot->capacity;
+		case PQL_DAYS:
+			return 2 + 20 * slot->capacity;
+		default:
+			/* the others are written as they stand, or shorter */
+			return slot->size;
+	}
+}
+
 void
 pql_layout_finish(PqlLayout *layout)
 {
-	layout->bound = 0;
+	/* the value's length, version, layout id and size, start, horizon, ignored rows */
+	layout->bound = VARHDRSZ + 1 + 8 + 2 + 8 + 8 + 4 + (layout->n + 7) / 8;
 	for (int i = 0; i < layout->n; i++)
 	{
 		layout->slots[i].size = pql_slot_size(&layout->slots[i]);
-		layout->bound += layout->slots[i].size;
+		layout->bound += 5 + stored_size(&layout->slots[i]);
 	}
 }
 

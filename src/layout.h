@@ -83,7 +83,7 @@ typedef struct PqlLayout
 	uint64 id; /* equal ids: the same slots over the same classes, windows and timezone */
 	int n;
 	PqlSlot *slots;
-	uint32 bound; /* most bytes of memory one subject's evidence can take */
+	uint32 bound; /* most bytes that one subject's evidence takes as a value */
 } PqlLayout;
 
 /* In-memory shapes of the slots. Unused entries are zero. */

@@ -211,46 +211,43 @@ source_where(PqlReader *r, const char *path, const PqlJson *json)
 	return leaf;
 }
 
-/* The glossary's entry of a word, read into a class. */
-static bool
-read_glossary(PqlReader *r, const char *path, const char *word, PqlClass *class,
-			  StringInfo identity)
+/* The glossary's entry of a word; NULL after noting that there is none. "*" has none and needs
+ * none. */
+static PqlJson *
+glossary_entry(PqlReader *r, const char *path, const char *word)
 {
 	PqlJson *entry = pql_json_get(r->glossary, word);
-	const char *at = PQL_PATH("$.events", word);
-	PqlJson *part;
+	int n = r->glossary != NULL ? r->glossary->n : 0;
 
 	if (entry == NULL)
-	{
-		int n = r->glossary != NULL ? r->glossary->n : 0;
-
 		pql_reader_problem(
 			r, path, psprintf("unknown event \"%s\" at %s", word, path),
 			pstrdup("Events are named in $.events, and nowhere else."),
 			n > 0 ? pql_suggest(word, (const char *const *) r->glossary->keys, n)
 				  : psprintf("Add \"events\": {\"%s\": \"the product's name of it\"}.", word));
-		return false;
-	}
-	for (int i = 0; i < r->glossary->n; i++)
-		if (r->glossary->items[i] == entry)
-			r->used[i] = true;
-	appendStringInfoString(identity, pql_document_text(entry));
+	return entry;
+}
+
+static void
+read_glossary(PqlReader *r, const char *word, const PqlJson *entry, PqlClass *class)
+{
+	const char *at = PQL_PATH("$.events", word);
+	PqlJson *part;
+
 	if (entry->kind != PQL_JSON_OBJECT)
 	{
 		class_names(r, at, entry, class);
-		return true;
+		return;
 	}
 	part = pql_json_get(entry, "event");
-	if (part == NULL)
-		return false; /* noted when the glossary was read */
-	class_names(r, PQL_PATH(at, "event"), part, class);
+	if (part != NULL)
+		class_names(r, PQL_PATH(at, "event"), part, class);
 	part = pql_json_get(entry, "where");
 	if (part != NULL)
 		class->where = pql_read_where(r, PQL_PATH(at, "where"), part);
 	part = pql_json_get(entry, "source");
 	if (part != NULL)
 		class->where = where_and(class->where, source_where(r, PQL_PATH(at, "source"), part));
-	return true;
 }
 
 int
@@ -259,31 +256,32 @@ pql_event_class(PqlReader *r, const char *path, const char *word, const PqlJson 
 {
 	PqlModel *m = r->model;
 	PqlClass class = {0};
-	StringInfoData identity;
+	PqlJson *entry = NULL;
+	bool any_event = strcmp(word, "*") == 0;
 
-	initStringInfo(&identity);
-	if (strcmp(word, "*") == 0)
+	if (!any_event)
 	{
-		class.any_event = true;
-		appendStringInfoChar(&identity, '*');
+		entry = glossary_entry(r, path, word);
+		if (entry == NULL)
+			return -1;
 	}
-	else if (!read_glossary(r, path, word, &class, &identity))
-		return -1;
+	class.identity = any_event ? "*" : pql_document_text(entry);
 	if (where != NULL)
-	{
-		appendStringInfo(&identity, " where %s", pql_document_text(where));
-		class.where = where_and(class.where, pql_read_where(r, PQL_PATH(path, "where"), where));
-	}
+		class.identity = psprintf("%s where %s", class.identity, pql_document_text(where));
 	if (source != NULL)
-	{
-		appendStringInfo(&identity, " source %s", pql_document_text(source));
-		class.where = where_and(class.where, source_where(r, PQL_PATH(path, "source"), source));
-	}
+		class.identity = psprintf("%s source %s", class.identity, pql_document_text(source));
 	for (int i = 0; i < m->nclasses; i++)
-		if (strcmp(m->classes[i].identity, identity.data) == 0)
+		if (strcmp(m->classes[i].identity, class.identity) == 0)
 			return i;
-	class.identity = identity.data;
+
+	class.any_event = any_event;
 	class.first_slot = -1;
+	if (entry != NULL)
+		read_glossary(r, word, entry, &class);
+	if (where != NULL)
+		class.where = where_and(class.where, pql_read_where(r, PQL_PATH(path, "where"), where));
+	if (source != NULL)
+		class.where = where_and(class.where, source_where(r, PQL_PATH(path, "source"), source));
 	m->classes = m->classes == NULL ? palloc(sizeof(PqlClass))
 									: repalloc(m->classes, (m->nclasses + 1) * sizeof(PqlClass));
 	m->classes[m->nclasses] = class;

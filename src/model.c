@@ -114,7 +114,7 @@ read_head(PqlReader *r, const PqlJson *doc)
 	m->per_trial = json != NULL && m->window.kind != PQL_WINDOW_LAST;
 }
 
-/* Checks every entry, used or not; the classes are made where they are used. */
+/* Checks every entry, used or not. Words that nothing uses are classes without slots. */
 static void
 read_glossary_entries(PqlReader *r, const PqlJson *doc)
 {
@@ -129,7 +129,6 @@ read_glossary_entries(PqlReader *r, const PqlJson *doc)
 		return;
 	}
 	r->glossary = events;
-	r->used = palloc0((events->n + 1) * sizeof(bool));
 	for (int i = 0; i < events->n; i++)
 	{
 		PqlJson *entry = events->items[i];
@@ -138,21 +137,27 @@ read_glossary_entries(PqlReader *r, const PqlJson *doc)
 		if (strcmp(events->keys[i], "*") == 0)
 			pql_problem(r->problems, path, pstrdup("the word * is taken at $.events"),
 						pstrdup("It stands for any event."), pstrdup("Choose another word."));
-		if (entry->kind == PQL_JSON_STRING || entry->kind == PQL_JSON_ARRAY)
-			continue;
-		if (entry->kind != PQL_JSON_OBJECT)
+		if (entry->kind == PQL_JSON_OBJECT)
+		{
+			if (pql_json_get(entry, "event") == NULL)
+			{
+				pql_problem(r->problems, path, psprintf("no \"event\" at %s", path),
+							pstrdup("A glossary entry names the product's event."),
+							pstrdup("Add \"event\": \"the product's name of it\"."));
+				continue;
+			}
+			for (int j = 0; j < entry->n; j++)
+				if (!is_one_of(entry->keys[j], keys, lengthof(keys)))
+					unknown_key(r, path, entry->keys[j], NULL, keys, lengthof(keys));
+		}
+		else if (entry->kind != PQL_JSON_STRING && entry->kind != PQL_JSON_ARRAY)
 		{
 			pql_reader_expected(r, path, entry,
 								"an event's name, several, or an object with \"event\"");
 			continue;
 		}
-		if (pql_json_get(entry, "event") == NULL)
-			pql_problem(r->problems, path, psprintf("no \"event\" at %s", path),
-						pstrdup("A glossary entry names the product's event."),
-						pstrdup("Add \"event\": \"the product's name of it\"."));
-		for (int j = 0; j < entry->n; j++)
-			if (!is_one_of(entry->keys[j], keys, lengthof(keys)))
-				unknown_key(r, path, entry->keys[j], NULL, keys, lengthof(keys));
+		/* reads what is inside, used or not */
+		(void) pql_event_class(r, path, events->keys[i], NULL, NULL);
 	}
 }
 
@@ -632,10 +637,31 @@ check_signals(PqlReader *r)
 
 /* ---- tiers, qualification, hold, exclusions ---- */
 
+/* "2 business hours", "1 business day", "24 hours" */
+static void
+check_first_touch(PqlReader *r, const char *path, const char *text)
+{
+	static const char *const units[] = {
+		"business hour", "business hours",   "business day", "business days", "hour",
+		"hours",         "business minutes", "minutes",      "day",           "days"};
+	int n;
+	int end = 0;
+
+	if (text == NULL)
+		return;
+	if (sscanf(text, "%5d %n", &n, &end) == 1 && n > 0 && end > 0 &&
+		is_one_of(text + end, units, lengthof(units)))
+		return;
+	pql_reader_problem(r, path, psprintf("\"%s\" is no time to the first touch at %s", text, path),
+					   pstrdup("It is a number and (business) hours or days."),
+					   pstrdup("Write for example \"2 business hours\"."));
+}
+
 static void
 read_tiers(PqlReader *r, const PqlJson *doc)
 {
 	static const char *const keys[] = {"tier", "when", "first_touch", "route"};
+	static const char *const routes[] = {"at_once", "same_business_day", "next_business_day"};
 	PqlModel *m = r->model;
 	PqlJson *list = pql_json_get(doc, "tiers");
 
@@ -683,6 +709,11 @@ read_tiers(PqlReader *r, const PqlJson *doc)
 		}
 		tier->first_touch = optional_string(r, path, json, "first_touch");
 		tier->route = optional_string(r, path, json, "route");
+		check_first_touch(r, PQL_PATH(path, "first_touch"), tier->first_touch);
+		if (tier->route != NULL && !is_one_of(tier->route, routes, lengthof(routes)))
+			pql_reader_problem(r, PQL_PATH(path, "route"),
+							   psprintf("unknown route \"%s\" at %s.route", tier->route, path),
+							   NULL, pql_suggest(tier->route, routes, lengthof(routes)));
 		when = pql_json_get(json, "when");
 		if (when == NULL)
 			pql_problem(r->problems, path,
@@ -839,6 +870,8 @@ read_exclusions(PqlReader *r, const PqlJson *doc)
 
 /* ---- what conditions need ---- */
 
+static bool can_be_met(const PqlModel *m, int signal);
+
 /* PQL_DAYS of the events behind a counted signal. */
 static void
 count_days_of(PqlReader *r, const PqlCond *cond)
@@ -919,7 +952,7 @@ finish_conditions(PqlReader *r)
 		s->past = past_only(m, s->when);
 		if (s->nbands > 0 && s->when != NULL)
 			s->when->banded = s;
-		most = Max(0, s->points);
+		most = can_be_met(m, i) ? Max(0, s->points) : 0;
 		least = Min(0, s->points);
 		for (int j = 0; j < s->nbands; j++)
 		{
@@ -980,19 +1013,17 @@ wanted(const PqlCond *cond)
 
 static bool possible(const PqlModel *m, const PqlCond *cond, const char *path, Impossible *why);
 
-/* Some tier that is good enough can be reached. */
+/* The least tier that will do must be reachable: a higher one that is easier is a slip. */
 static bool
 tier_possible(const PqlModel *m, const PqlCond *cond, Impossible *why)
 {
-	int first = cond->ntests > 0 ? cond->index : 0;
+	const PqlTier *tier = &m->tiers[cond->index];
 
-	for (int i = first; i <= cond->index; i++)
-		if (possible(m, m->tiers[i].when, psprintf("$.tiers[%d].when", i), why))
-			return true;
-	if (m->tiers[cond->index].when->kind == PQL_C_SCORE)
-		why->detail =
-			psprintf("Tier \"%s\" needs a score of %g; the scoring signals sum to %d.",
-					 m->tiers[cond->index].name, wanted(m->tiers[cond->index].when), m->max_score);
+	if (possible(m, tier->when, psprintf("$.tiers[%d].when", cond->index), why))
+		return true;
+	if (tier->when->kind == PQL_C_SCORE)
+		why->detail = psprintf("Tier \"%s\" needs a score of %g; the scoring signals sum to %d.",
+							   tier->name, wanted(tier->when), m->max_score);
 	return false;
 }
 
@@ -1086,6 +1117,46 @@ possible(const PqlModel *m, const PqlCond *cond, const char *path, Impossible *w
 	return true;
 }
 
+static bool
+can_be_met(const PqlModel *m, int signal)
+{
+	Impossible why;
+	const PqlSignal *s = &m->signals[signal];
+
+	return s->nbands > 0 || s->when == NULL ||
+		   possible(m, s->when, PQL_INDEX("$.signals", signal), &why);
+}
+
+/* Signals that score and tiers, apart from whether somebody can qualify without them. */
+static void
+check_parts_possible(PqlReader *r)
+{
+	PqlModel *m = r->model;
+	Impossible why;
+	char *path;
+
+	for (int i = 0; i < m->nsignals; i++)
+	{
+		const PqlSignal *s = &m->signals[i];
+
+		path = PQL_INDEX("$.signals", i);
+		why = (Impossible){NULL, NULL};
+		if (s->effect == PQL_SCORING && s->nbands == 0 && s->when != NULL &&
+			!possible(m, s->when, path, &why))
+			pql_problem(r->problems, path, psprintf("signal \"%s\" can never be met", s->name),
+						why.detail, why.hint);
+	}
+	for (int i = 0; i < m->ntiers; i++)
+	{
+		path = psprintf("$.tiers[%d].when", i);
+		why = (Impossible){NULL, NULL};
+		if (!possible(m, m->tiers[i].when, path, &why))
+			pql_problem(r->problems, path,
+						psprintf("nobody can ever reach tier \"%s\"", m->tiers[i].name), why.detail,
+						why.hint);
+	}
+}
+
 static void
 check_possible(PqlReader *r)
 {
@@ -1141,6 +1212,9 @@ pql_model_compile(PqlJson *document, PqlProblems *problems)
 		return NULL;
 	finish_conditions(&r);
 	check_possible(&r);
+	/* what qualification says is impossible already is not said twice */
+	if (problems->list == NIL)
+		check_parts_possible(&r);
 	pql_finish_layout(&r);
 	return problems->list == NIL ? m : NULL;
 }

@@ -117,7 +117,13 @@ static void
 signal_classes(const PqlModel *m, const PqlCond *cond, bool *classes)
 {
 	if (cond->kind == PQL_C_MEASURE)
-		classes[m->measures[cond->index].event_class] = true;
+	{
+		const PqlMeasure *measure = &m->measures[cond->index];
+
+		classes[measure->event_class] = true;
+		if (measure->other_slot >= 0)
+			classes[m->layout.slots[measure->other_slot].event_class] = true;
+	}
 	for (int i = 0; i < cond->n; i++)
 		signal_classes(m, cond->parts[i], classes);
 }

@@ -175,17 +175,25 @@ static int
 weeks_in_a_row(const PqlEyes *eyes, const PqlSlot *slot, const PqlCounts *c, int64 t, int sign)
 {
 	int64 week;
+	int64 first = PG_INT32_MIN;
 	int n = 0;
 
 	if (c == NULL)
 		return 0;
 	week = pql_week(pql_day(eyes->model->zone, t)) - 1;
+	if (eyes->started_at != PQL_ALWAYS)
+	{
+		int32 day = pql_day(eyes->model->zone, eyes->started_at);
+
+		/* the subject's first complete week */
+		first = pql_week(day) + (pql_week_start(pql_week(day)) != day);
+	}
 	for (; n < slot->days - 2; n++)
 	{
 		int64 now = count_between(c, slot->days, week - n, week - n);
 		int64 before = count_between(c, slot->days, week - n - 1, week - n - 1);
 
-		if (sign * (now - before) <= 0)
+		if (week - n - 1 < first || sign * (now - before) <= 0)
 			break;
 	}
 	return n;

@@ -12,7 +12,7 @@ SELECT pg_catalog.pg_extension_config_dump('pql.trial', '');
 SELECT pg_catalog.pg_extension_config_dump('pql.fact', '');
 SELECT pg_catalog.pg_extension_config_dump('pql.list_entry', '');
 
-CREATE INDEX list_entry_by_entry ON pql.list_entry (entry);
+CREATE INDEX list_entry_by_entry ON pql.list_entry (list, lower(entry));
 CREATE INDEX person_by_account ON pql.person (account_id);
 
 CREATE FUNCTION pql.profile_row(input jsonb) RETURNS jsonb

@@ -108,7 +108,7 @@ BEGIN
 		RETURN found;
 	END IF;
 	IF EXISTS (SELECT FROM pql.model_version v WHERE v.model = model.name) THEN
-		RAISE EXCEPTION 'model "%" has no % version', name, coalesce(version::text, 'active')
+		RAISE EXCEPTION 'model "%" has no %', name, coalesce('version ' || version, 'active version')
 			USING ERRCODE = 'undefined_object',
 				DETAIL = format('It has the versions %s.',
 					(SELECT string_agg(v.version::text, ', ' ORDER BY v.version)
@@ -135,6 +135,11 @@ COMMENT ON FUNCTION pql.model_text(text, int) IS 'A model''s document as canonic
 CREATE FUNCTION pql.activate_model(name text, version int) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+	IF name IS NULL OR version IS NULL THEN
+		RAISE EXCEPTION '% is NULL', CASE WHEN name IS NULL THEN 'name' ELSE 'version' END
+			USING ERRCODE = 'null_value_not_allowed',
+				HINT = 'pql.model_version lists the versions there are.';
+	END IF;
 	PERFORM pql.model(name, version);
 	INSERT INTO pql.model_activation (model, version) VALUES (name, version);
 END
@@ -191,6 +196,7 @@ BEGIN
 	RAISE NOTICE 'model "%" version %: at most % bytes of evidence a %; %', info.name, added,
 		info.evidence_bound, CASE WHEN info.per_trial THEN 'trial' ELSE 'user' END,
 		CASE WHEN info.exact_qualification THEN 'qualified_at is exact'
+			WHEN NOT info.per_trial THEN 'qualified_at is not kept, for its subjects are not trials'
 			ELSE 'qualified_at is not kept, for some of its measures forget when they were met' END;
 	PERFORM pql.warn_of_absent_events(doc);
 	RETURN added;

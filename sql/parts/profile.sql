@@ -70,6 +70,22 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.subject_at(boolean, timestamptz, timestamptz, text) IS 'What a model judges: trials, or users with the earliest of sign-up and first trial as their start and what is known of their latest trial.';
 
+CREATE FUNCTION pql.account_of_at(as_of timestamptz, known_at timestamptz DEFAULT NULL)
+RETURNS TABLE (user_id text, account_id text, signed_up_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT p.user_id, CASE WHEN f.subject IS NULL THEN p.account_id ELSE f.latest #>> '{}' END, p.signed_up_at
+	FROM pql.person p
+	LEFT JOIN (
+		SELECT r.subject, (array_agg(r.value ORDER BY r.recorded_at DESC)
+			FILTER (WHERE r.recorded_at <= as_of AND (known_at IS NULL OR r.recorded_at <= known_at)))[1] AS latest
+		FROM pql.fact r
+		WHERE r.name = 'person.account_id'
+		GROUP BY r.subject
+	) f ON f.subject = p.user_id;
+END;
+COMMENT ON FUNCTION pql.account_of_at(timestamptz, timestamptz) IS 'The account each person belonged to, as it was known then.';
+
 CREATE FUNCTION pql.fact_history_at(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL)
 RETURNS TABLE (subject text, history jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -80,7 +96,10 @@ BEGIN ATOMIC
 			coalesce(jsonb_agg(jsonb_build_object('value', k.value, 'recorded_at', k.recorded_at) ORDER BY k.recorded_at)
 				FILTER (WHERE k.recorded_at <= as_of AND (known_at IS NULL OR k.recorded_at <= known_at)), '[]') AS entries
 		FROM (
-			SELECT r.subject, r.name, r.value, r.recorded_at FROM pql.fact r
+			SELECT r.subject, r.name,
+				CASE WHEN r.name = 'person.email' THEN to_jsonb(lower(btrim(r.value #>> '{}'))) ELSE r.value END AS value,
+				r.recorded_at
+			FROM pql.fact r
 			UNION ALL
 			-- the kind of an address changes with the address
 			SELECT r.subject, 'person.email_kind', to_jsonb(pql.email_kind(r.value #>> '{}')), r.recorded_at
@@ -88,7 +107,7 @@ BEGIN ATOMIC
 		) k
 		WHERE k.name NOT LIKE 'lead.%'
 			AND (only_user IS NULL OR k.subject = only_user
-				OR k.subject = (SELECT p.account_id FROM pql.person p WHERE p.user_id = only_user))
+				OR k.subject = (SELECT o.account_id FROM pql.account_of_at(as_of, known_at) o WHERE o.user_id = only_user))
 		GROUP BY k.subject, k.name
 	) f
 	GROUP BY f.subject;
@@ -115,51 +134,59 @@ CREATE FUNCTION pql.profile_of(model jsonb, as_of timestamptz, known_at timestam
 RETURNS TABLE (user_id text, account_id text, started_at timestamptz, profile jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT s.user_id, p.account_id, s.started_at,
+	SELECT s.user_id, o.account_id, s.started_at,
 		jsonb_build_object(
 			'person', f.person,
 			'account', f.account,
 			'trial', jsonb_strip_nulls(jsonb_build_object('started_at', s.started_at, 'ends_at', s.ends_at, 'plan', s.plan,
 				'converted_at', c.converted_at, 'mrr', CASE WHEN c.converted_at IS NOT NULL THEN s.mrr END,
 				'conversion_source', CASE WHEN c.converted_at IS NOT NULL THEN s.conversion_source END)),
-			'history', jsonb_strip_nulls(jsonb_build_object(
-					'person.opted_out', CASE WHEN p.opted_out_at <= as_of THEN
-						jsonb_build_array(jsonb_build_object('value', true, 'recorded_at', p.opted_out_at)) END,
-					'person.suppressed', CASE WHEN p.suppressed_at <= as_of THEN
-						jsonb_build_array(jsonb_build_object('value', true, 'recorded_at', p.suppressed_at)) END))
-				|| coalesce(hp.history, '{}') || coalesce(ha.history, '{}')
+			'history', h.history || coalesce(ha.history, '{}')
 				|| coalesce(CASE WHEN any_lead.found THEN
 					pql.lead_history(s.user_id, s.started_at, s.next_start, as_of, known_at) END, '{}'))
 		|| CASE WHEN any_list.found THEN jsonb_build_object('lists', (
-			-- of each list that exists, the entries that equal the fact that is looked up
+			-- of each list that exists, the values of the fact looked up that are in it, whatever their case
 			SELECT jsonb_object_agg(l.list, l.entries)
 			FROM (
-				SELECT u.list, coalesce(jsonb_agg(e.entry) FILTER (WHERE e.entry IS NOT NULL), '[]') AS entries
+				SELECT u.list, coalesce(jsonb_agg(v.value) FILTER (WHERE EXISTS (
+					SELECT FROM pql.list_entry e WHERE e.list = u.list AND lower(e.entry) = lower(v.value))), '[]') AS entries
 				FROM unnest(any_list.lists, any_list.list_facts) u (list, fact)
-				LEFT JOIN pql.list_entry e ON e.list = u.list
-					AND e.entry = jsonb_build_object('person', f.person, 'account', f.account) #>> string_to_array(u.fact, '.')
+				CROSS JOIN LATERAL unnest(CASE
+					WHEN h.history ? u.fact THEN ARRAY(SELECT k ->> 'value' FROM jsonb_array_elements(h.history -> u.fact) k)
+					WHEN ha.history ? u.fact THEN ARRAY(SELECT k ->> 'value' FROM jsonb_array_elements(ha.history -> u.fact) k)
+					ELSE ARRAY[jsonb_build_object('person', f.person, 'account', f.account) #>> string_to_array(u.fact, '.')]
+					END) v (value)
 				WHERE EXISTS (SELECT FROM pql.list_entry x WHERE x.list = u.list)
 				GROUP BY u.list
 			) l)) ELSE '{}' END
 	FROM pql.subject_at((SELECT i.per_trial FROM pql.model_info(model) i), as_of, known_at, only_user) s
 	LEFT JOIN pql.person p ON p.user_id = s.user_id
-	LEFT JOIN pql.account a ON a.account_id = p.account_id
+	LEFT JOIN pql.account_of_at(as_of, known_at) o ON o.user_id = s.user_id
+	LEFT JOIN pql.account a ON a.account_id = o.account_id
 	LEFT JOIN pql.email_domain d ON d.domain = pql.email_host(coalesce(p.email, s.signup ->> 'email'))
 	LEFT JOIN pql.fact_history_at(as_of, known_at, only_user) hp ON hp.subject = s.user_id
-	LEFT JOIN pql.fact_history_at(as_of, known_at, only_user) ha ON ha.subject = p.account_id
+	LEFT JOIN pql.fact_history_at(as_of, known_at, only_user) ha ON ha.subject = o.account_id
 	LEFT JOIN (
 		SELECT m.account_id, count(*) AS members
-		FROM pql.person m
-		WHERE (m.signed_up_at IS NULL OR m.signed_up_at <= as_of)
-			AND (only_user IS NULL OR m.account_id = (SELECT o.account_id FROM pql.person o WHERE o.user_id = only_user))
+		FROM pql.account_of_at(as_of, known_at) m
+		WHERE m.signed_up_at IS NULL OR m.signed_up_at <= as_of
 		GROUP BY m.account_id
-	) n ON n.account_id = p.account_id
+	) n ON n.account_id = o.account_id
 	CROSS JOIN LATERAL (SELECT CASE WHEN s.converted_at <= as_of THEN s.converted_at END AS converted_at) c
 	CROSS JOIN (SELECT EXISTS (SELECT FROM pql.fact l WHERE l.name >= 'lead.' AND l.name < 'lead/') AS found) any_lead
 	CROSS JOIN (
 		SELECT i.lists, i.list_facts, EXISTS (SELECT FROM pql.list_entry x WHERE x.list = ANY (i.lists)) AS found
 		FROM pql.model_info(model) i OFFSET 0
 	) any_list
+	CROSS JOIN LATERAL (
+		-- columns that are times join the history of their facts
+		SELECT coalesce(hp.history, '{}') || jsonb_strip_nulls(jsonb_build_object(
+			'person.opted_out', CASE WHEN p.opted_out_at <= as_of THEN coalesce(hp.history -> 'person.opted_out', '[]')
+				|| jsonb_build_object('value', true, 'recorded_at', p.opted_out_at) END,
+			'person.suppressed', CASE WHEN p.suppressed_at <= as_of THEN coalesce(hp.history -> 'person.suppressed', '[]')
+				|| jsonb_build_object('value', true, 'recorded_at', p.suppressed_at) END)) AS history
+		OFFSET 0
+	) h
 	CROSS JOIN LATERAL (
 		SELECT
 			coalesce(pql.profile_row(to_jsonb(p)), '{}') || jsonb_strip_nulls(jsonb_build_object(

@@ -39,7 +39,7 @@ COMMENT ON FUNCTION pql.event_query(boolean, boolean) IS 'The query that reads e
 CREATE FUNCTION pql.score_all(model text, as_of timestamptz DEFAULT now(), known_at timestamptz DEFAULT NULL, detail boolean DEFAULT false)
 RETURNS TABLE (user_id text, account_id text, started_at timestamptz, status text, score int, potential int,
 	tier text, signals text[], exclusions text[], qualified_at timestamptz, next_change_at timestamptz, explanation jsonb)
-LANGUAGE plpgsql STABLE ROWS 10000 SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE ROWS 10000 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
 	doc jsonb := pql.model(model);
 	per_trial boolean := i.per_trial FROM pql.model_info(doc) i;
@@ -127,7 +127,7 @@ COMMENT ON FUNCTION pql.hypothetical_events(jsonb, timestamptz) IS 'The events o
 
 CREATE FUNCTION pql.judge_one(model text, subject text, as_of timestamptz, of_start timestamptz, events jsonb)
 RETURNS pql.verdict
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
 	doc jsonb := pql.model(model);
 	per_trial boolean := i.per_trial FROM pql.model_info(doc) i;
@@ -148,7 +148,8 @@ BEGIN
 		RAISE EXCEPTION 'model "%" has no subject "%"%', model, subject,
 				coalesce(' with a trial started ' || of_start, '')
 			USING ERRCODE = 'undefined_object',
-				DETAIL = CASE WHEN per_trial THEN format('No trial of that user had started by %s.', as_of)
+				DETAIL = CASE WHEN of_start IS NOT NULL THEN 'started_at names a trial by its exact start.'
+					WHEN per_trial THEN format('No trial of that user had started by %s.', as_of)
 					ELSE format('No person, trial or event of that user is known by %s.', as_of) END,
 				HINT = 'Users are in pql.person, trials in pql.trial; without trials the event signup_complete starts them.';
 	END IF;
@@ -254,9 +255,10 @@ CREATE FUNCTION pql.fact_coverage(model text, as_of timestamptz DEFAULT now())
 RETURNS TABLE (fact text, subjects_known bigint, share float8, share_from_the_beginning float8)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
+	WITH p AS MATERIALIZED (SELECT x.profile FROM pql.profile_of(pql.model(model), as_of) x)
 	SELECT f.name, count(k.known), count(k.known)::float8 / nullif(count(*), 0),
 		(count(k.known) FILTER (WHERE k.since_ever))::float8 / nullif(count(k.known), 0)
-	FROM pql.profile_of(pql.model(model), as_of) p
+	FROM p
 	CROSS JOIN LATERAL unnest((pql.model_info(pql.model(model))).facts) f (name)
 	CROSS JOIN LATERAL (
 		SELECT

@@ -342,7 +342,25 @@ SELECT * FROM pg_temp.refused('"days": "ses", "at_least": 3', '"all": [{"score":
 
 -- who can never qualify
 SELECT * FROM pg_temp.refused('{"score": {"at_least": 4}}', '{"score": {"at_least": 12}}', '{"score": {"at_least": 8}}', '{"score": {"at_least": 13}}');
-SELECT 'valid', count(*) FROM pg_temp.refused('{"score": {"at_least": 4}}', '{"score": {"at_least": 10}}', '{"score": {"at_least": 8}}', '{"score": {"more_than": 10}}');
+SELECT 'valid', count(*) FROM pg_temp.refused('{"score": {"at_least": 4}}', '{"score": {"at_least": 10}}', '{"score": {"at_least": 8}}', '{"score": {"at_least": 10}}');
+-- a tier that nobody can reach, though qualification does not need it; the lower tier asking more than the higher
+SELECT * FROM pg_temp.refused('{"score": {"at_least": 8}}', '{"score": {"more_than": 10}}');
+SELECT message, detail, hint FROM pql.check_model(jsonb_set(pql.model('trial'), '{tiers,1,when,score,at_least}', '12'));
+-- a signal that can never be met earns nobody points
+SELECT message, detail, hint FROM pql.check_model('{"model": "m", "window": {"trial_days": [1, 3]}, "events": {"a": "a"}, "signals": [
+  {"signal": "x", "days": "a", "at_least": 5, "points": 3}, {"signal": "y", "count": "a", "at_least": 1, "points": 1}],
+  "qualify": {"score": {"at_least": 3}}}'::text);
+SELECT message, detail, hint FROM pql.check_model('{"model": "m", "window": {"trial_days": [1, 3]}, "events": {"a": "a"}, "signals": [
+  {"signal": "x", "days": "a", "at_least": 5, "points": 3}, {"signal": "y", "count": "a", "at_least": 1, "points": 1}],
+  "qualify": {"score": {"at_least": 1}}}'::text);
+-- POSIX rules in disguise; words of the glossary that nothing uses; times and routes of tiers
+SELECT tz, (SELECT count(*) FROM pql.check_model(jsonb_set(pql.model('trial'), '{timezone}', to_jsonb(tz)))) AS problems
+FROM unnest('{Etc/UTC+3,Etc/GMT+99,Europe/Berlin+2,Europe/Berlin2,FOO/3,posixrules,Etc/GMT+3,EST5EDT,America/Port-au-Prince}'::text[])
+  WITH ORDINALITY z (tz, n) ORDER BY n;
+SELECT path, message FROM pql.check_model('{"model": "m", "events": {"a": "a", "b": [], "c": "", "d": {"event": []}, "e": {"event": "e", "where": {}}},
+  "signals": [{"signal": "x", "count": "a", "at_least": 1, "points": 1}], "qualify": {"score": {"at_least": 1}}}'::text);
+SELECT message, detail, hint FROM pql.check_model(jsonb_set(jsonb_set(pql.model('trial'), '{tiers,1,first_touch}', '"soonish"'), '{tiers,0,route}', '"at_onse"'));
+SELECT pql.activate_model('trial', NULL);
 SELECT * FROM pg_temp.refused('{"score": {"at_least": 4}}', '{"score": {"more_than": 10}}', '{"score": {"at_least": 8}}', '{"score": {"more_than": 10}}');
 SELECT * FROM pg_temp.refused('"signals_met": {"at_least": 2}', '"signals_met": {"at_least": 4}');
 SELECT * FROM pg_temp.refused('"count": "act", "at_least": 1', '"days": "act", "at_least": 11');
