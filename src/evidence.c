@@ -11,6 +11,7 @@
 #include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
 #include "port/pg_bitutils.h"
+#include "port/pg_bswap.h"
 #include "utils/memutils.h"
 
 #include "evidence.h"
@@ -820,21 +821,34 @@ pql_evidence_merge(PqlEvidence *a, const PqlEvidence *b)
 	return a;
 }
 
-/* ---- writing ---- */
+/*
+ * ---- writing ----
+ *
+ * Without checks for room: pql_evidence_write asks for the layout's bound first.
+ */
+
+static inline void
+write_float8(StringInfo out, double number)
+{
+	uint64 bits;
+
+	memcpy(&bits, &number, sizeof(bits));
+	pq_writeint64(out, bits);
+}
 
 static void
 write_keyed(StringInfo out, const PqlKeyed *entry)
 {
-	pq_sendint64(out, entry->key);
-	pq_sendint64(out, entry->at);
+	pq_writeint64(out, entry->key);
+	pq_writeint64(out, entry->at);
 }
 
 static void
 write_reading(StringInfo out, const PqlReading *r)
 {
-	pq_sendint64(out, r->at);
-	pq_sendfloat8(out, r->usage);
-	pq_sendfloat8(out, r->limit);
+	pq_writeint64(out, r->at);
+	write_float8(out, r->usage);
+	write_float8(out, r->limit);
 }
 
 static void
@@ -846,45 +860,45 @@ slot_write(const PqlSlot *slot, const void *data, StringInfo out)
 		{
 			const PqlFirsts *f = data;
 
-			pq_sendint64(out, f->count);
-			pq_sendint16(out, f->entries.n);
+			pq_writeint64(out, f->count);
+			pq_writeint16(out, f->entries.n);
 			for (int i = 0; i < f->entries.n; i++)
-				pq_sendint64(out, f->at[i]);
+				pq_writeint64(out, f->at[i]);
 			break;
 		}
 		case PQL_LAST:
-			pq_sendint64(out, *(const int64 *) data);
+			pq_writeint64(out, *(const int64 *) data);
 			break;
 		case PQL_VALUES:
 		case PQL_RECENT:
-			pq_sendint16(out, ((const PqlEntries *) data)->n);
+			pq_writeint16(out, ((const PqlEntries *) data)->n);
 			for (int i = 0; i < ((const PqlEntries *) data)->n; i++)
 				write_keyed(out, &((const PqlValues *) data)->entry[i]);
 			break;
 		case PQL_DAYS:
-			pq_sendint16(out, ((const PqlEntries *) data)->n);
+			pq_writeint16(out, ((const PqlEntries *) data)->n);
 			for (int i = 0; i < ((const PqlEntries *) data)->n; i++)
 			{
 				const PqlDaySpan *span = &((const PqlDays *) data)->entry[i];
 
-				pq_sendint32(out, pql_span_day(span));
-				pq_sendint64(out, span->first);
-				pq_sendint64(out, pql_span_last(span));
+				pq_writeint32(out, pql_span_day(span));
+				pq_writeint64(out, span->first);
+				pq_writeint64(out, pql_span_last(span));
 			}
 			break;
 		case PQL_DAY_FIRSTS:
 			for (int i = 0; i < slot->days; i++)
-				pq_sendint64(out, ((const PqlDayFirsts *) data)->at[i]);
+				pq_writeint64(out, ((const PqlDayFirsts *) data)->at[i]);
 			break;
 		case PQL_DAY_BITS:
-			pq_sendint32(out, ((const PqlDayBits *) data)->last);
-			pq_sendint64(out, ((const PqlDayBits *) data)->bits);
+			pq_writeint32(out, ((const PqlDayBits *) data)->last);
+			pq_writeint64(out, ((const PqlDayBits *) data)->bits);
 			break;
 		case PQL_DAY_COUNTS:
 		case PQL_WEEK_COUNTS:
-			pq_sendint32(out, ((const PqlCounts *) data)->last);
+			pq_writeint32(out, ((const PqlCounts *) data)->last);
 			for (int i = 0; i < slot->days; i++)
-				pq_sendint32(out, ((const PqlCounts *) data)->count[i]);
+				pq_writeint32(out, ((const PqlCounts *) data)->count[i]);
 			break;
 		case PQL_SUM:
 		case PQL_DAY_SUMS:
@@ -892,38 +906,39 @@ slot_write(const PqlSlot *slot, const void *data, StringInfo out)
 			const PqlSums *s = data;
 			int n = slot->kind == PQL_SUM ? 1 : slot->days;
 
-			pq_sendint32(out, s->last);
-			pq_sendint32(out, s->count[0]);
+			pq_writeint32(out, s->last);
+			pq_writeint32(out, s->count[0]);
 			for (int i = 0; i < n; i++)
 			{
-				pq_sendint64(out, s->sum[i].high);
-				pq_sendint64(out, s->sum[i].low);
+				pq_writeint64(out, s->sum[i].high);
+				pq_writeint64(out, s->sum[i].low);
 			}
 			break;
 		}
 		case PQL_LARGEST:
-			pq_sendfloat8(out, ((const PqlLargest *) data)->value);
+			write_float8(out, ((const PqlLargest *) data)->value);
 			for (int i = 0; i < slot->capacity; i++)
-				pq_sendint64(out, ((const PqlLargest *) data)->reached[i]);
+				pq_writeint64(out, ((const PqlLargest *) data)->reached[i]);
 			break;
 		case PQL_DAY_LARGEST:
-			pq_sendint32(out, ((const PqlDayLargest *) data)->last);
+			pq_writeint32(out, ((const PqlDayLargest *) data)->last);
 			for (int i = 0; i < slot->days; i++)
-				pq_sendfloat8(out, ((const PqlDayLargest *) data)->value[i]);
+				write_float8(out, ((const PqlDayLargest *) data)->value[i]);
 			break;
 		case PQL_LATEST:
-			pq_sendint64(out, ((const PqlLatest *) data)->at);
-			pq_sendfloat8(out, ((const PqlLatest *) data)->value);
+			pq_writeint64(out, ((const PqlLatest *) data)->at);
+			write_float8(out, ((const PqlLatest *) data)->value);
 			break;
 		case PQL_READINGS:
-			pq_sendint32(out, ((const PqlReadings *) data)->last);
+			pq_writeint32(out, ((const PqlReadings *) data)->last);
 			for (int i = 0; i < slot->days; i++)
 				write_reading(out, &((const PqlReadings *) data)->day[i]);
 			break;
 		case PQL_TEXT:
-			pq_sendint64(out, ((const PqlText *) data)->at);
-			pq_sendint16(out, ((const PqlText *) data)->length);
-			pq_sendbytes(out, ((const PqlText *) data)->bytes, ((const PqlText *) data)->length);
+			pq_writeint64(out, ((const PqlText *) data)->at);
+			pq_writeint16(out, ((const PqlText *) data)->length);
+			appendBinaryStringInfoNT(out, ((const PqlText *) data)->bytes,
+									 ((const PqlText *) data)->length);
 			break;
 	}
 }
@@ -931,33 +946,34 @@ slot_write(const PqlSlot *slot, const void *data, StringInfo out)
 static void
 layout_write(const PqlLayout *layout, StringInfo out)
 {
-	pq_sendint64(out, layout->id);
-	pq_sendint16(out, layout->n);
+	pq_writeint64(out, layout->id);
+	pq_writeint16(out, layout->n);
 	for (int i = 0; i < layout->n; i++)
 	{
 		const PqlSlot *slot = &layout->slots[i];
 
-		pq_sendint8(out, slot->kind);
-		pq_sendint16(out, slot->capacity);
-		pq_sendint16(out, slot->days);
+		pq_writeint8(out, slot->kind);
+		pq_writeint16(out, slot->capacity);
+		pq_writeint16(out, slot->days);
 	}
 }
 
 void
 pql_evidence_write(const PqlEvidence *e, StringInfo out)
 {
-	pq_sendint8(out, FORMAT_VERSION);
+	enlargeStringInfo(out, e->layout->bound);
+	pq_writeint8(out, FORMAT_VERSION);
 	layout_write(e->layout, out);
-	pq_sendint64(out, e->started_at);
-	pq_sendint64(out, e->horizon);
-	pq_sendint32(out, e->ignored);
+	pq_writeint64(out, e->started_at);
+	pq_writeint64(out, e->horizon);
+	pq_writeint32(out, e->ignored);
 	for (int i = 0; i < e->layout->n; i += 8)
 	{
 		int bits = 0;
 
 		for (int j = i; j < Min(i + 8, e->layout->n); j++)
 			bits |= (e->offset[j] != 0) << (j - i);
-		pq_sendint8(out, bits);
+		pq_writeint8(out, bits);
 	}
 	for (int i = 0; i < e->layout->n; i++)
 	{
@@ -966,6 +982,7 @@ pql_evidence_write(const PqlEvidence *e, StringInfo out)
 		if (data != NULL)
 			slot_write(&e->layout->slots[i], data, out);
 	}
+	Assert(out->len < out->maxlen);
 }
 
 /* ---- reading: nothing is trusted ---- */
@@ -1268,19 +1285,25 @@ slot_read(PqlEvidence **evidence, int index, StringInfo in)
 static bool
 layout_matches(StringInfo in, const PqlLayout *known)
 {
-	int start = in->cursor;
-	bool same;
+	const uint8 *p = (const uint8 *) in->data + in->cursor;
+	int length;
+	uint64 id;
 
 	if (known == NULL)
 		return false;
-	same = (uint64) pq_getmsgint64(in) == known->id && (int) pq_getmsgint(in, 2) == known->n;
-	for (int i = 0; i < known->n && same; i++)
-		same = pq_getmsgbyte(in) == (int) known->slots[i].kind &&
-			   (int) pq_getmsgint(in, 2) == known->slots[i].capacity &&
-			   (int) pq_getmsgint(in, 2) == known->slots[i].days;
-	if (!same)
-		in->cursor = start;
-	return same;
+	length = 10 + 5 * known->n;
+	if (in->len - in->cursor < length)
+		return false;
+	memcpy(&id, p, sizeof(id));
+	if (pg_ntoh64(id) != known->id || (p[8] << 8 | p[9]) != known->n)
+		return false;
+	p += 10;
+	for (int i = 0; i < known->n; i++, p += 5)
+		if (p[0] != known->slots[i].kind || (p[1] << 8 | p[2]) != known->slots[i].capacity ||
+			(p[3] << 8 | p[4]) != known->slots[i].days)
+			return false;
+	in->cursor += length;
+	return true;
 }
 
 static PqlLayout *

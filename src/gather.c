@@ -22,8 +22,10 @@ evidence_pack(const PqlEvidence *evidence)
 {
 	StringInfoData out;
 
-	initStringInfo(&out);
-	appendStringInfoSpaces(&out, VARHDRSZ);
+	out.maxlen = VARHDRSZ + evidence->layout->bound + 1;
+	out.data = palloc(out.maxlen);
+	out.len = VARHDRSZ;
+	out.cursor = 0;
 	pql_evidence_write(evidence, &out);
 	SET_VARSIZE(out.data, out.len);
 	return (bytea *) out.data;
