@@ -244,8 +244,11 @@ pack(const PqlEvidence *e)
 {
 	StringInfoData out;
 
-	initStringInfo(&out);
-	appendStringInfoSpaces(&out, VARHDRSZ);
+	/* marked memory of just the size promised: writing does not look for room */
+	out.maxlen = VARHDRSZ + e->layout->bound + 1;
+	out.data = pql_fuzz_palloc(out.maxlen);
+	out.len = VARHDRSZ;
+	out.cursor = 0;
 	pql_evidence_write(e, &out);
 	SET_VARSIZE(out.data, out.len);
 	return (bytea *) out.data;
@@ -361,55 +364,74 @@ static const char *const event_names[] = {"activation_complete",
 										  "c",
 										  "other"};
 
-static void
-add(const PqlModel *model, PqlEvidence **e, const PqlEvent *event)
+/* Rows of an event table, most of them of the subject's time. Returns how many. */
+static int
+take_events(const char **data, int *length, int64 started_at, PqlEvent *events, int most)
 {
-	*e = pql_evidence_add(model, *e, event);
-}
-
-/*
- * event: a model and rows of an event table, with JSON properties. What gather makes is valid evidence, and
- * the rows in two parts, merged, or in the opposite order, give the same bytes.
- */
-static void
-run_event(const char *data, int length)
-{
-	PqlModel *model = models[take(&data, &length, 1) % nmodels];
-	int64 started_at = take_instant(&data, &length);
-	PqlEvidence *all;
-	PqlEvidence *reverse;
-	PqlEvidence *part[2];
-	PqlEvent events[64];
-	bytea *packed;
 	int n = 0;
 
-	if (!PQL_INSTANT_OK(started_at))
-		started_at = PQL_ALWAYS;
-	while (length > 0 && n < lengthof(events))
+	while (*length > 0 && n < most)
 	{
 		PqlEvent *event = &events[n];
 		int size;
 
-		event->name = event_names[take(&data, &length, 1) % lengthof(event_names)];
+		event->name = event_names[take(data, length, 1) % lengthof(event_names)];
 		event->name_length = strlen(event->name);
-		event->at = take_instant(&data, &length);
-		size = take(&data, &length, 1);
-		size = Min(size, length);
-		event->properties = (struct varlena *) json_or_null(data, size);
-		take_bytes(&data, &length, size);
-		/* most rows belong to the subject's time */
+		event->at = take_instant(data, length);
+		size = take(data, length, 1);
+		size = Min(size, *length);
+		event->properties = (struct varlena *) json_or_null(*data, size);
+		take_bytes(data, length, size);
 		if (started_at != PQL_ALWAYS && event->at % 4 != 0)
 			event->at = started_at + event->at % (40 * USECS_PER_DAY);
 		if (PQL_INSTANT_OK(event->at))
 			n++;
 	}
-	all = pql_evidence_new(&model->layout, started_at);
-	reverse = pql_evidence_new(&model->layout, started_at);
-	part[0] = pql_evidence_new(&model->layout, started_at);
-	part[1] = pql_evidence_new(&model->layout, started_at);
+	return n;
+}
+
+static PqlEvidence *
+begin(const PqlModel *model, int64 started_at)
+{
+	PqlEvidence *e = pql_evidence_new(&model->layout, started_at);
+
 	if (started_at != PQL_ALWAYS)
-		all->start_day = reverse->start_day = part[0]->start_day = part[1]->start_day =
-			pql_day(model->zone, started_at);
+		e->start_day = pql_day(model->zone, started_at);
+	return e;
+}
+
+static void
+add(const PqlModel *model, PqlEvidence **e, PqlEvent *event)
+{
+	pql_event_open(model, event);
+	*e = pql_evidence_add(model, *e, event);
+}
+
+#define MOST_EVENTS 64
+
+/*
+ * event: a model and rows of an event table, with JSON properties. What gather makes is valid
+ * evidence, and the rows in two parts, merged, or in the opposite order, give the same bytes.
+ */
+static void
+run_event(const char *data, int length)
+{
+	const PqlModel *model = models[take(&data, &length, 1) % nmodels];
+	int64 started_at = take_instant(&data, &length);
+	PqlEvidence *all;
+	PqlEvidence *reverse;
+	PqlEvidence *part[2];
+	PqlEvent events[MOST_EVENTS];
+	bytea *packed;
+	int n;
+
+	if (!PQL_INSTANT_OK(started_at))
+		started_at = PQL_ALWAYS;
+	n = take_events(&data, &length, started_at, events, MOST_EVENTS);
+	all = begin(model, started_at);
+	reverse = begin(model, started_at);
+	part[0] = begin(model, started_at);
+	part[1] = begin(model, started_at);
 	for (int i = 0; i < n; i++)
 	{
 		add(model, &all, &events[i]);
@@ -513,6 +535,30 @@ judge(FmgrInfo *function, const Jsonb *document, const bytea *e, const Jsonb *pr
 	return fcinfo->isnull ? NULL : DatumGetHeapTupleHeader(result);
 }
 
+/* Do two verdicts agree in their first n fields? Either may be NULL. */
+static bool
+agree(HeapTupleHeader a, HeapTupleHeader b, int n)
+{
+	static const int lengths[] = {-1, 4, 4, -1, -1, -1, 8, 8};
+
+	if (a == NULL || b == NULL)
+		return a == b;
+	for (int i = 0; i < n; i++)
+	{
+		bool null1;
+		bool null2;
+		Datum x = GetAttributeByNum(a, i + 1, &null1);
+		Datum y = GetAttributeByNum(b, i + 1, &null2);
+
+		if (null1 != null2 || (!null1 && !datumIsEqual(x, y, lengths[i] > 0, lengths[i])))
+			return false;
+	}
+	return true;
+}
+
+#define ALL_BUT_EXPLANATION 8
+#define ALL_BUT_NEXT_CHANGE 7
+
 /*
  * judge: a model, an instant, a profile as JSON, and evidence, whose layout is put in front of it.
  * Judging with and without explanation says the same.
@@ -525,29 +571,66 @@ run_judge(const char *data, int length)
 	int size = take(&data, &length, 2);
 	Jsonb *profile;
 	bytea *e = NULL;
-	HeapTupleHeader full;
-	HeapTupleHeader brief;
 
 	size = Min(size, length);
 	profile = json_or_null(data, size);
 	take_bytes(&data, &length, size);
 	if (length > 0)
 		e = with_layout(models[index], data, length);
-	brief = judge(&judge_brief_function, documents[index], e, profile, as_of);
-	full = judge(&judge_function, documents[index], e, profile, as_of);
-	if ((full == NULL) != (brief == NULL))
-		bug("one verdict is NULL, the other is not");
-	for (int i = 1; full != NULL && i < 9; i++)
-	{
-		static const int lengths[] = {-1, 4, 4, -1, -1, -1, 8, 8};
-		bool null1;
-		bool null2;
-		Datum a = GetAttributeByNum(full, i, &null1);
-		Datum b = GetAttributeByNum(brief, i, &null2);
+	if (!agree(judge(&judge_brief_function, documents[index], e, profile, as_of),
+			   judge(&judge_function, documents[index], e, profile, as_of), ALL_BUT_EXPLANATION))
+		bug("verdicts with and without explanation differ");
+}
 
-		if (null1 != null2 || (!null1 && !datumIsEqual(a, b, lengths[i - 1] > 0, lengths[i - 1])))
-			bug("verdicts with and without explanation differ");
-	}
+/*
+ * change: a model, an instant, a profile as JSON, and rows of an event table. The verdict stays the
+ * same until next_change_at, and is another one then.
+ */
+static void
+run_change(const char *data, int length)
+{
+	int index = take(&data, &length, 1) % nmodels;
+	const PqlModel *model = models[index];
+	int64 started_at = take_instant(&data, &length);
+	int64 as_of = take_instant(&data, &length);
+	int size = take(&data, &length, 2);
+	PqlEvent events[MOST_EVENTS];
+	PqlEvidence *e;
+	Jsonb *profile;
+	bytea *packed;
+	HeapTupleHeader now;
+	int64 next;
+	bool none;
+	int n;
+
+	size = Min(size, length);
+	profile = json_or_null(data, size);
+	/* what the profile knows to happen later is not time alone */
+	if (strstr(pnstrdup(data, size), "recorded_at") != NULL || strstr(pnstrdup(data, size), "converted_at") != NULL)
+		return;
+	take_bytes(&data, &length, size);
+	if (!PQL_INSTANT_OK(started_at))
+		started_at = PQL_ALWAYS;
+	n = take_events(&data, &length, started_at, events, MOST_EVENTS);
+	e = begin(model, started_at);
+	for (int i = 0; i < n; i++)
+		add(model, &e, &events[i]);
+	packed = pack(e);
+	as_of = Max(as_of, e->horizon);
+	now = judge(&judge_brief_function, documents[index], packed, profile, as_of);
+	if (now == NULL)
+		return;
+	next = DatumGetTimestampTz(GetAttributeByNum(now, ALL_BUT_EXPLANATION, &none));
+	if (none)
+		next = PQL_MAX_INSTANT;
+	if (next <= as_of)
+		bug("the next change is not in the future");
+	if (!agree(now, judge(&judge_brief_function, documents[index], packed, profile, next - 1), ALL_BUT_NEXT_CHANGE) ||
+		!agree(now, judge(&judge_brief_function, documents[index], packed, profile, as_of + (next - as_of) / 2),
+			   ALL_BUT_NEXT_CHANGE))
+		bug("the verdict changes before the next change");
+	if (!none && agree(now, judge(&judge_brief_function, documents[index], packed, profile, next), ALL_BUT_NEXT_CHANGE))
+		bug("nothing changes at the next change");
 }
 
 /* instant: an ISO 8601 instant of a profile. The server, where it takes it as well, reads the same. */
@@ -595,7 +678,7 @@ run_instant(const char *data, int length)
 
 static const Target targets[] = {{"recv", run_recv},   {"text", run_text},   {"merge", run_merge},
 								 {"event", run_event}, {"model", run_model}, {"judge", run_judge},
-								 {"instant", run_instant}};
+								 {"change", run_change}, {"instant", run_instant}};
 
 /* ---- runs ---- */
 
