@@ -277,7 +277,7 @@ skip(const char **p, const char *end, char c)
 	return false;
 }
 
-/* ±HH[[:]MM[[:]SS]] or Z; nothing is UTC. */
+/* ±HH, ±HHMM, ±HH:MM, ±HH:MM:SS or Z; nothing is UTC. */
 static bool
 offset_from_utc(const char **p, const char *end, int64 *offset)
 {
@@ -299,16 +299,16 @@ offset_from_utc(const char **p, const char *end, int64 *offset)
 		return false;
 	if (*p < end)
 	{
-		skip(p, end, ':');
+		/* +0530 or +05:30, and seconds, as of old local times, with colons only */
+		bool colons = skip(p, end, ':');
+
 		if (!digits(p, end, 2, &minutes))
 			return false;
-	}
-	if (*p < end)
-	{
-		skip(p, end, ':');
-		if (!digits(p, end, 2, &seconds))
+		if (*p < end && (!colons || !skip(p, end, ':') || !digits(p, end, 2, &seconds)))
 			return false;
 	}
+	if (hours > 15 || minutes > 59 || seconds > 59)
+		return false;
 	*offset = sign * ((hours * 60 + minutes) * 60 + seconds) * USECS_PER_SEC;
 	return *p == end;
 }
@@ -369,7 +369,11 @@ pql_value_instant(const PqlValue *value, int64 *instant)
 			return false;
 		if (skip(&p, end, ':') && (!digits(&p, end, 2, &second) || !fraction(&p, end, &micros)))
 			return false;
-		if (hour > 24 || minute > 59 || second > 60)
+		/* as the server: the end of a day may be written as its 24th hour, a leap second as the
+		 * 60th */
+		if (hour > 24 || minute > 59 || second > 60 ||
+			(hour == 24 && (minute > 0 || second > 0 || micros > 0)) ||
+			(second == 60 && micros > 0))
 			return false;
 	}
 	if (!offset_from_utc(&p, end, &offset))

@@ -279,3 +279,16 @@ SELECT count(*) FILTER (WHERE b IS DISTINCT FROM (j.status, j.score, j.potential
 FROM judged j, LATERAL pql.judge_brief(pql.model('trial'), e, profile, t) b;
 
 ROLLBACK;
+
+CREATE FUNCTION pg_temp.refuses_instant(t text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pql.judge(pql.model('trial'), NULL, jsonb_build_object('trial', jsonb_build_object('started_at', t)), '2027-01-01Z');
+	RETURN false;
+EXCEPTION WHEN invalid_datetime_format THEN
+	RETURN true;
+END $$;
+-- Instants that the server would read otherwise, or not at all, are refused.
+SELECT t, pg_temp.refuses_instant(t) AS refused
+FROM unnest(ARRAY['2026-11-02T24:00:00+00:00', '2026-11-02T24:01:00+00:00', '2026-11-02T23:00:00+00:0001', '2026-11-02T23:50-023320',
+	'2026-11-02T23:00:00+05:30:15', '2026-11-02T23:00:00-0530', '2026-02-30', '2026-11-02T23:00:00+16:00']) WITH ORDINALITY x (t, n)
+ORDER BY n;
