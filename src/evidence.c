@@ -1104,8 +1104,10 @@ read_days(PqlEvidence **evidence, int index, const PqlSlot *slot, StringInfo in)
 		int64 first = read_instant(in);
 		int64 last = read_instant(in);
 
-		if (last < first || last - first > PQL_SPAN_MAX)
-			corrupt("A day does not end when it could.");
+		/* no timezone is 26 hours from UTC: merged spans of a day stay short, as pql_span asks */
+		if (last < first || first < day * USECS_PER_DAY - 26 * USECS_PER_HOUR ||
+			last >= (day + INT64CONST(1)) * USECS_PER_DAY + 26 * USECS_PER_HOUR)
+			corrupt("A day has an instant that is not its own.");
 		d->entry[i] = pql_span(day, first, last);
 		if (i > 0 && day <= pql_span_day(&d->entry[i - 1]))
 			corrupt("Days are out of order.");
