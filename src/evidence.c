@@ -34,44 +34,83 @@ typedef struct Adding
 
 /* ---- memory ---- */
 
+#define UNIT PQL_EVIDENCE_UNIT
+
 static Size
 header_size(const PqlLayout *layout)
 {
-	return TYPEALIGN(8, offsetof(PqlEvidence, offset) + layout->n * sizeof(uint16));
+	return TYPEALIGN(UNIT, offsetof(PqlEvidence, offset) + layout->n * sizeof(uint16));
 }
 
-/* Sizes are powers of two, as the memory manager's are: what it would waste is ours to use. */
-static uint32
-rounded(Size size)
+/* Allocates, and rounds *size up to what the memory manager would waste otherwise. */
+static PqlEvidence *
+allocate(const PqlLayout *layout, Size *size)
 {
-	return pg_nextpower2_32(Max(size, 256));
+	if (layout->arena != NULL)
+		return pql_arena_take(layout->arena, *size = pql_arena_room(*size));
+	return palloc(*size = pg_nextpower2_32(Max(*size, 128)));
 }
 
 PqlEvidence *
 pql_evidence_new(const PqlLayout *layout, int64 started_at)
 {
 	Size header = header_size(layout);
-	Size size = rounded(header);
-	PqlEvidence *e = palloc(size);
+	Size size = header + 8 * UNIT;
+	PqlEvidence *e = allocate(layout, &size);
 
 	memset(e, 0, header);
 	e->layout = layout;
 	e->started_at = started_at;
 	e->horizon = PQL_ALWAYS;
-	e->used = header;
-	e->size = size;
+	e->used = header / UNIT;
+	e->size = size / UNIT;
 	return e;
+}
+
+PqlEvidence *
+pql_evidence_adopt(const PqlLayout *layout, const void *contents, Size bytes)
+{
+	Size size = bytes;
+	PqlEvidence *copy = allocate(layout, &size);
+
+	memcpy(copy, contents, bytes);
+	copy->layout = layout;
+	copy->size = size / UNIT;
+	return copy;
 }
 
 PqlEvidence *
 pql_evidence_copy(const PqlEvidence *evidence)
 {
-	uint32 size = rounded(evidence->used);
-	PqlEvidence *copy = palloc(size);
+	return pql_evidence_adopt(evidence->layout, evidence, pql_evidence_bytes(evidence));
+}
 
-	memcpy(copy, evidence, evidence->used);
-	copy->size = size;
-	return copy;
+void
+pql_evidence_free(PqlEvidence *evidence)
+{
+	if (evidence->layout->arena != NULL)
+		pql_arena_give(evidence->layout->arena, evidence, UNIT * (Size) evidence->size);
+	else
+		pfree(evidence);
+}
+
+static PqlEvidence *
+enlarge(PqlEvidence *e, Size size)
+{
+	PqlEvidence *larger;
+
+	if (size > UNIT * (Size) PG_UINT16_MAX)
+		elog(ERROR, "evidence of one subject takes %zu bytes", size);
+	if (e->layout->arena != NULL)
+	{
+		larger = allocate(e->layout, &size);
+		memcpy(larger, e, pql_evidence_bytes(e));
+		pql_arena_give(e->layout->arena, e, UNIT * (Size) e->size);
+	}
+	else
+		larger = repalloc(e, size = pg_nextpower2_32(size));
+	larger->size = size / UNIT;
+	return larger;
 }
 
 static uint32
@@ -88,13 +127,12 @@ slot_bytes(const PqlEvidence *e, int slot)
 static void
 compact(PqlEvidence *e)
 {
-	uint32 to = header_size(e->layout);
+	uint32 to = header_size(e->layout) / UNIT;
 	uint32 done = 0; /* offset up to which slots have been moved */
 
 	for (;;)
 	{
 		int next = -1;
-		uint32 from;
 		uint32 bytes;
 
 		for (int i = 0; i < e->layout->n; i++)
@@ -103,36 +141,32 @@ compact(PqlEvidence *e)
 		if (next < 0)
 			break;
 		done = e->offset[next];
-		from = 8 * done;
 		bytes = slot_bytes(e, next);
-		memmove((char *) e + to, (char *) e + from, bytes);
-		e->offset[next] = to / 8;
-		to += bytes;
+		memmove((char *) e + UNIT * to, (char *) e + UNIT * done, bytes);
+		e->offset[next] = to;
+		to += bytes / UNIT;
 	}
 	e->used = to;
 	e->dead = 0;
 }
 
 /*
- * Takes bytes at the end; the evidence may move, and its slots within it. Returns where they begin.
+ * Takes bytes at the end; the evidence may move, and its slots within it. Returns where they begin,
+ * in units.
  */
 static uint32
 take(PqlEvidence **evidence, uint32 bytes)
 {
 	PqlEvidence *e = *evidence;
+	uint32 units = bytes / UNIT;
 	uint32 at;
 
-	if (e->used + bytes > e->size && e->dead > 0)
+	if (e->used + units > e->size && e->dead > 0)
 		compact(e);
 	at = e->used;
-	if (at + bytes > e->size)
-	{
-		uint32 size = rounded((Size) at + bytes);
-
-		e = *evidence = repalloc(e, size);
-		e->size = size;
-	}
-	e->used = at + bytes;
+	if (at + units > e->size)
+		e = *evidence = enlarge(e, UNIT * (Size) (at + units));
+	e->used = at + units;
 	return at;
 }
 
@@ -143,10 +177,6 @@ empty_slot(const PqlSlot *slot, void *data)
 	{
 		case PQL_LAST:
 			*(int64 *) data = PQL_ALWAYS;
-			break;
-		case PQL_DAY_FIRSTS:
-			for (int i = 0; i < slot->days; i++)
-				((PqlDayFirsts *) data)->at[i] = PQL_NEVER;
 			break;
 		case PQL_DAY_BITS:
 		case PQL_DAY_COUNTS:
@@ -181,6 +211,12 @@ empty_slot(const PqlSlot *slot, void *data)
 	}
 }
 
+static int
+most_entries(const PqlSlot *slot)
+{
+	return slot->kind == PQL_DAY_FIRSTS ? slot->days : slot->capacity;
+}
+
 /* Entries that a growing slot begins with. */
 #define FIRST_ROOM 2
 
@@ -192,12 +228,12 @@ touch_slot(PqlEvidence **evidence, int slot)
 
 	if ((*evidence)->offset[slot] == 0)
 	{
-		int room = Min(s->capacity, FIRST_ROOM);
+		int room = Min(most_entries(s), FIRST_ROOM);
 		uint32 size = pql_slot_grows(s) ? pql_slot_size_for(s, room) : s->size;
 		uint32 at = take(evidence, size);
-		void *data = (char *) *evidence + at;
+		void *data = (char *) *evidence + UNIT * (Size) at;
 
-		(*evidence)->offset[slot] = at / 8;
+		(*evidence)->offset[slot] = at;
 		memset(data, 0, size);
 		if (pql_slot_grows(s))
 			((PqlEntries *) data)->room = room;
@@ -214,21 +250,25 @@ touch_growing(PqlEvidence **evidence, int slot)
 {
 	const PqlSlot *s = &(*evidence)->layout->slots[slot];
 	PqlEntries *entries = touch_slot(evidence, slot);
-	uint32 was = pql_slot_size_for(s, entries->room);
-	int room = Min(s->capacity, 2 * entries->room);
-	uint32 size = pql_slot_size_for(s, room);
+	int most = most_entries(s);
+	uint32 was;
+	uint32 size;
+	int room;
 
-	if (entries->n < entries->room || entries->room == s->capacity)
+	if (entries->n < entries->room || entries->room == most)
 		return entries;
-	if (8 * (uint32) (*evidence)->offset[slot] + was == (*evidence)->used)
+	room = Min(most, 2 * entries->room);
+	was = pql_slot_size_for(s, entries->room);
+	size = pql_slot_size_for(s, room);
+	if ((*evidence)->offset[slot] + was / UNIT == (*evidence)->used)
 		(void) take(evidence, size - was); /* the last one grows where it is */
 	else
 	{
 		uint32 at = take(evidence, size);
 
-		memcpy((char *) *evidence + at, pql_evidence_slot(*evidence, slot), was);
-		(*evidence)->offset[slot] = at / 8;
-		(*evidence)->dead += was;
+		memcpy((char *) *evidence + UNIT * (Size) at, pql_evidence_slot(*evidence, slot), was);
+		(*evidence)->offset[slot] = at;
+		(*evidence)->dead += was / UNIT;
 	}
 	entries = pql_evidence_slot(*evidence, slot);
 	memset((char *) entries + was, 0, size - was);
@@ -311,6 +351,25 @@ days_insert(PqlDays *d, int capacity, int32 day, int64 first, int64 last)
 		d->entries.n++;
 	memmove(&d->entry[i + 1], &d->entry[i], (d->entries.n - i - 1) * sizeof(PqlDaySpan));
 	d->entry[i] = pql_span(day, first, last);
+}
+
+/* Keeps the first instant of each trial day. */
+static void
+day_firsts_insert(PqlDayFirsts *d, uint64 first)
+{
+	int i = d->entries.n;
+
+	/* events come mostly in order: look from the end */
+	while (i > 0 && pql_first_day(d->first[i - 1]) > pql_first_day(first))
+		i--;
+	if (i > 0 && pql_first_day(d->first[i - 1]) == pql_first_day(first))
+	{
+		d->first[i - 1] = Min(d->first[i - 1], first);
+		return;
+	}
+	memmove(&d->first[i + 1], &d->first[i], (d->entries.n - i) * sizeof(uint64));
+	d->first[i] = first;
+	d->entries.n++;
 }
 
 /*
@@ -600,12 +659,9 @@ slot_add(PqlEvidence **evidence, int index, const PqlSlot *slot, Adding *a)
 			days_insert(data, slot->capacity, a->day, a->at, a->at);
 			break;
 		case PQL_DAY_FIRSTS:
-		{
-			int64 *first = &((PqlDayFirsts *) data)->at[a->trial_day - 1];
-
-			*first = Min(*first, a->at);
+			day_firsts_insert(data, (uint64) a->trial_day << PQL_SINCE_BITS |
+										(uint64) (a->at - (*evidence)->started_at));
 			break;
-		}
 		case PQL_DAY_BITS:
 			bits_add(data, slot->days, a->day, 1);
 			break;
@@ -706,6 +762,8 @@ entries_merge(PqlEvidence **evidence, int index, const PqlSlot *slot, const void
 
 			days_insert(to, slot->capacity, pql_span_day(span), span->first, pql_span_last(span));
 		}
+		else if (slot->kind == PQL_DAY_FIRSTS)
+			day_firsts_insert(to, ((const PqlDayFirsts *) from)->first[i]);
 		else
 			values_insert(to, slot->capacity, ((const PqlValues *) from)->entry[i]);
 	}
@@ -718,11 +776,6 @@ slot_merge(const PqlSlot *slot, void *a, const void *b)
 	{
 		case PQL_LAST:
 			*(int64 *) a = Max(*(int64 *) a, *(const int64 *) b);
-			break;
-		case PQL_DAY_FIRSTS:
-			for (int i = 0; i < slot->days; i++)
-				((PqlDayFirsts *) a)->at[i] =
-					Min(((PqlDayFirsts *) a)->at[i], ((const PqlDayFirsts *) b)->at[i]);
 			break;
 		case PQL_DAY_BITS:
 			bits_add(a, slot->days, ((const PqlDayBits *) b)->last, ((const PqlDayBits *) b)->bits);
@@ -852,7 +905,7 @@ write_reading(StringInfo out, const PqlReading *r)
 }
 
 static void
-slot_write(const PqlSlot *slot, const void *data, StringInfo out)
+slot_write(const PqlSlot *slot, const void *data, int64 started_at, StringInfo out)
 {
 	switch (slot->kind)
 	{
@@ -887,9 +940,16 @@ slot_write(const PqlSlot *slot, const void *data, StringInfo out)
 			}
 			break;
 		case PQL_DAY_FIRSTS:
-			for (int i = 0; i < slot->days; i++)
-				pq_writeint64(out, ((const PqlDayFirsts *) data)->at[i]);
+		{
+			const PqlDayFirsts *d = data;
+
+			for (int day = 1, i = 0; day <= slot->days; day++)
+				if (i < d->entries.n && pql_first_day(d->first[i]) == day)
+					pq_writeint64(out, pql_first_at(d->first[i++], started_at));
+				else
+					pq_writeint64(out, PQL_NEVER);
 			break;
+		}
 		case PQL_DAY_BITS:
 			pq_writeint32(out, ((const PqlDayBits *) data)->last);
 			pq_writeint64(out, ((const PqlDayBits *) data)->bits);
@@ -980,7 +1040,7 @@ pql_evidence_write(const PqlEvidence *e, StringInfo out)
 		void *data = pql_evidence_slot(e, i);
 
 		if (data != NULL)
-			slot_write(&e->layout->slots[i], data, out);
+			slot_write(&e->layout->slots[i], data, e->started_at, out);
 	}
 	Assert(out->len < out->maxlen);
 }
@@ -1042,11 +1102,11 @@ read_room(PqlEvidence **evidence, int index, int n)
 	const PqlSlot *slot = &(*evidence)->layout->slots[index];
 	uint32 size = pql_slot_size_for(slot, n);
 	uint32 at = take(evidence, size);
-	void *data = (char *) *evidence + at;
+	void *data = (char *) *evidence + UNIT * (Size) at;
 
 	memset(data, 0, size);
 	((PqlEntries *) data)->n = ((PqlEntries *) data)->room = n;
-	(*evidence)->offset[index] = at / 8;
+	(*evidence)->offset[index] = at;
 	return data;
 }
 
@@ -1115,16 +1175,24 @@ read_days(PqlEvidence **evidence, int index, const PqlSlot *slot, StringInfo in)
 }
 
 static void
-read_day_firsts(const PqlSlot *slot, PqlDayFirsts *d, StringInfo in)
+read_day_firsts(PqlEvidence **evidence, int index, const PqlSlot *slot, StringInfo in)
 {
+	int64 start = (*evidence)->started_at;
 	bool any = false;
 
-	for (int i = 0; i < slot->days; i++)
+	for (int day = 1; day <= slot->days; day++)
 	{
-		d->at[i] = pq_getmsgint64(in);
-		if (d->at[i] != PQL_NEVER && !PQL_INSTANT_OK(d->at[i]))
+		int64 at = pq_getmsgint64(in);
+
+		if (at == PQL_NEVER)
+			continue;
+		/* a local day lies less than two days off where 24-hour days would put it */
+		if (!PQL_INSTANT_OK(at) || start == PQL_ALWAYS || at < start ||
+			at - start > (day + 2) * USECS_PER_DAY)
 			corrupt("An instant is out of range.");
-		any |= d->at[i] != PQL_NEVER;
+		day_firsts_insert(touch_growing(evidence, index),
+						  (uint64) day << PQL_SINCE_BITS | (uint64) (at - start));
+		any = true;
 	}
 	if (!any)
 		corrupt("A slot without events is there.");
@@ -1251,7 +1319,7 @@ slot_read(PqlEvidence **evidence, int index, StringInfo in)
 			read_days(evidence, index, slot, in);
 			break;
 		case PQL_DAY_FIRSTS:
-			read_day_firsts(slot, data, in);
+			read_day_firsts(evidence, index, slot, in);
 			break;
 		case PQL_DAY_BITS:
 			read_day_bits(slot, data, in);

@@ -18,11 +18,21 @@ typedef struct PqlEvidence
 	int64 horizon;    /* latest instant of an event that counted; PQL_ALWAYS: none */
 	int32 start_day;  /* local day of started_at; only where events are added */
 	uint32 ignored;   /* rows without event or a usable time */
-	uint32 used;      /* bytes in use, this header and offsets included */
-	uint32 size;      /* bytes allocated */
-	uint32 dead;      /* of those in use: left behind by slots that moved */
-	uint16 offset[FLEXIBLE_ARRAY_MEMBER]; /* per slot, in units of 8 bytes; 0: no event yet */
+	/* in units of 8 bytes */
+	uint16 used;                          /* in use, this header and offsets included */
+	uint16 size;                          /* allocated */
+	uint16 dead;                          /* of those in use: left behind by slots that moved */
+	uint16 offset[FLEXIBLE_ARRAY_MEMBER]; /* per slot; 0: no event yet */
 } PqlEvidence;
+
+#define PQL_EVIDENCE_UNIT 8
+
+/* Bytes that its contents take. */
+static inline Size
+pql_evidence_bytes(const PqlEvidence *evidence)
+{
+	return PQL_EVIDENCE_UNIT * (Size) evidence->used;
+}
 
 /* One row of an event table. */
 typedef struct PqlEvent
@@ -48,7 +58,8 @@ pql_event_open(const PqlModel *model, PqlEvent *event)
 	event->day = pql_day(model->zone, event->at);
 }
 
-/* No events yet. Memory comes from the current context and grows in the context it was made in. */
+/* No events yet. Memory comes from the layout's arena, or from the current context and grows in
+ * the context it was made in. */
 extern PqlEvidence *pql_evidence_new(const PqlLayout *layout, int64 started_at);
 
 /* Subjects come in no order, so each is a cache miss or several: asks for the memory ahead of need.
@@ -56,7 +67,7 @@ extern PqlEvidence *pql_evidence_new(const PqlLayout *layout, int64 started_at);
 static inline void
 pql_evidence_prefetch(const PqlEvidence *evidence)
 {
-	for (int line = 0; line < 4; line++)
+	for (int line = 0; line < 3; line++)
 		__builtin_prefetch((const char *) evidence + line * 64, 1);
 }
 
@@ -64,8 +75,13 @@ pql_evidence_prefetch(const PqlEvidence *evidence)
 extern PqlEvidence *pql_evidence_add(const PqlModel *model, PqlEvidence *evidence,
 									 const PqlEvent *event);
 
-/* A copy in the current context. */
+/* A copy where pql_evidence_new would put it. */
 extern PqlEvidence *pql_evidence_copy(const PqlEvidence *evidence);
+
+/* The same of contents (pql_evidence_bytes of them) that another process of this server sent. */
+extern PqlEvidence *pql_evidence_adopt(const PqlLayout *layout, const void *contents, Size bytes);
+
+extern void pql_evidence_free(PqlEvidence *evidence);
 
 /* Merges b into a; returns a, which may have moved. Raises an ERROR when they do not fit. */
 extern PqlEvidence *pql_evidence_merge(PqlEvidence *a, const PqlEvidence *b);
@@ -76,7 +92,7 @@ pql_evidence_slot(const PqlEvidence *evidence, int slot)
 {
 	if (evidence == NULL || evidence->offset[slot] == 0)
 		return NULL;
-	return (char *) evidence + 8 * (Size) evidence->offset[slot];
+	return (char *) evidence + PQL_EVIDENCE_UNIT * (Size) evidence->offset[slot];
 }
 
 /*

@@ -17,6 +17,8 @@ pql_slot_size_for(const PqlSlot *slot, int n)
 			return offsetof(PqlValues, entry) + n * sizeof(PqlKeyed);
 		case PQL_DAYS:
 			return offsetof(PqlDays, entry) + n * sizeof(PqlDaySpan);
+		case PQL_DAY_FIRSTS:
+			return offsetof(PqlDayFirsts, first) + n * sizeof(uint64);
 		default:
 			return slot->size;
 	}
@@ -43,7 +45,7 @@ pql_slot_size(const PqlSlot *slot)
 			size = sizeof(int64);
 			break;
 		case PQL_DAY_FIRSTS:
-			size = days * sizeof(int64);
+			size = pql_slot_size_for(slot, days);
 			break;
 		case PQL_DAY_BITS:
 			size = days > 64 ? 0 : sizeof(PqlDayBits);
@@ -115,6 +117,8 @@ stored_size(const PqlSlot *slot)
 			return 2 + 16 * slot->capacity;
 		case PQL_DAYS:
 			return 2 + 20 * slot->capacity;
+		case PQL_DAY_FIRSTS:
+			return 8 * slot->days;
 		default:
 			/* the others are written as they stand, or shorter */
 			return slot->size;

@@ -11,6 +11,8 @@
 
 #include "lib/stringinfo.h"
 
+#include "arena.h"
+
 /*
  * Kinds of slots. "Capacity" is the most entries a slot holds, "days" its span. All are
  * commutative monoids: adding events in any order and merging in any grouping gives the same bytes.
@@ -83,7 +85,8 @@ typedef struct PqlLayout
 	uint64 id; /* equal ids: the same slots over the same classes, windows and timezone */
 	int n;
 	PqlSlot *slots;
-	uint32 bound; /* most bytes that one subject's evidence takes as a value */
+	uint32 bound;    /* most bytes that one subject's evidence takes as a value */
+	PqlArena *arena; /* where evidence lives; NULL: in the current memory context */
 } PqlLayout;
 
 /* In-memory shapes of the slots. Unused entries are zero. */
@@ -154,10 +157,27 @@ typedef struct PqlDays
 	PqlDaySpan entry[FLEXIBLE_ARRAY_MEMBER];
 } PqlDays;
 
+/* Trial days with an event, ascending: the day above, its first instant less the start below. */
 typedef struct PqlDayFirsts
 {
-	int64 at[1]; /* as many as days; PQL_NEVER: none */
+	PqlEntries entries;
+	uint64 first[FLEXIBLE_ARRAY_MEMBER];
 } PqlDayFirsts;
+
+#define PQL_SINCE_BITS 50
+#define PQL_SINCE_MAX ((UINT64CONST(1) << PQL_SINCE_BITS) - 1)
+
+static inline int
+pql_first_day(uint64 first)
+{
+	return (int) (first >> PQL_SINCE_BITS);
+}
+
+static inline int64
+pql_first_at(uint64 first, int64 started_at)
+{
+	return started_at + (int64) (first & PQL_SINCE_MAX);
+}
 
 typedef struct PqlDayBits
 {
@@ -238,7 +258,7 @@ static inline bool
 pql_slot_grows(const PqlSlot *slot)
 {
 	return slot->kind == PQL_FIRSTS || slot->kind == PQL_VALUES || slot->kind == PQL_RECENT ||
-		   slot->kind == PQL_DAYS;
+		   slot->kind == PQL_DAYS || slot->kind == PQL_DAY_FIRSTS;
 }
 
 /* Equal as far as merging is concerned. */

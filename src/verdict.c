@@ -306,9 +306,9 @@ release_of(Judge *j, int32 day, int64 until)
 	if (firsts == NULL)
 		return PQL_NEVER;
 	start_day = pql_day(j->model->zone, j->eyes.started_at);
-	for (int i = Max(0, day - start_day + 1); i < j->model->layout.slots[j->model->hold.slot].days;
-		 i++)
-		first = Min(first, firsts->at[i]);
+	for (int i = 0; i < firsts->entries.n; i++)
+		if (pql_first_day(firsts->first[i]) > day - start_day + 1)
+			first = Min(first, pql_first_at(firsts->first[i], j->eyes.started_at));
 	return first < until ? first : PQL_NEVER;
 }
 
@@ -465,8 +465,8 @@ past_instants(const Judge *j, int64 as_of, PqlInstants *out)
 		if (m->exact && start != PQL_ALWAYS)
 			atom_edges(j, i, start, out);
 	if (m->hold.defined && (firsts = pql_evidence_slot(j->eyes.evidence, m->hold.slot)) != NULL)
-		for (int i = 0; i < m->layout.slots[m->hold.slot].days; i++)
-			pql_instants_add(out, firsts->at[i], ANYTHING);
+		for (int i = 0; i < firsts->entries.n; i++)
+			pql_instants_add(out, pql_first_at(firsts->first[i], start), ANYTHING);
 	/* the last instant of the window decides whether a hold outlives it */
 	if (j->window_end != PQL_NEVER)
 		pql_instants_add(out, j->window_end - 1, ANYTHING);
