@@ -16,6 +16,7 @@ MODELS := $(sort $(wildcard sql/models/*.json))
 
 PG_CPPFLAGS = -DPQL_VERSION='"$(PQL_VERSION)"'
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+SHLIB_LINK = -Wl,-Bsymbolic-functions
 EXTRA_CLEAN = $(SCRIPT)
 
 # JIT could inline nothing of ours, and building for it takes as long again.

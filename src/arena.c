@@ -3,15 +3,36 @@
  */
 #include "postgres.h"
 
+#include <sys/mman.h>
+
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 #include "arena.h"
 
-#define BLOCK (256 * 1024)
-#define STEP 32
+#define FIRST_BLOCK (64 * 1024)
+#define LARGEST_BLOCK (32 * 1024 * 1024)
+#define HUGE_PAGE (2 * 1024 * 1024)
+/* a line of the cache: no piece shares one with another, and none lies in one more than it must */
+#define STEP 64
 /* up to here sizes go in steps; above, each doubling has four */
 #define STEPS_UP_TO 1024
+
+void *
+pql_large_alloc(MemoryContext context, Size bytes)
+{
+	char *memory = MemoryContextAllocHuge(context, bytes);
+
+#ifdef MADV_HUGEPAGE
+	char *from = (char *) TYPEALIGN(HUGE_PAGE, (uintptr_t) memory);
+	char *until = (char *) TYPEALIGN_DOWN(HUGE_PAGE, (uintptr_t) memory + bytes);
+
+	/* a wish: whether it is granted shows in nothing but the time */
+	if (from < until)
+		(void) madvise(from, until - from, MADV_HUGEPAGE);
+#endif
+	return memory;
+}
 
 PqlArena *
 pql_arena_new(void)
@@ -21,6 +42,7 @@ pql_arena_new(void)
 	PqlArena *arena = MemoryContextAllocZero(context, sizeof(PqlArena));
 
 	arena->context = context;
+	arena->block = FIRST_BLOCK;
 	return arena;
 }
 
@@ -79,9 +101,13 @@ pql_arena_take(PqlArena *arena, Size bytes)
 	if (arena->next == NULL || (Size) (arena->end - arena->next) < size)
 	{
 		/* what is left of the old block is less than a piece, and is lost */
-		arena->next = MemoryContextAllocHuge(arena->context, Max(BLOCK, size));
-		arena->end = arena->next + Max(BLOCK, size);
-		arena->bytes += Max(BLOCK, size);
+		Size block = Max(arena->block, size);
+
+		arena->next = pql_large_alloc(arena->context, block + STEP);
+		arena->next = (char *) TYPEALIGN(STEP, (uintptr_t) arena->next);
+		arena->end = arena->next + block;
+		arena->bytes += block;
+		arena->block = Min(2 * arena->block, LARGEST_BLOCK);
 	}
 	piece = arena->next;
 	arena->next += size;

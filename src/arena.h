@@ -15,10 +15,17 @@ typedef struct PqlArena
 	MemoryContext context;
 	Size bytes; /* asked of the server so far */
 	Size in_use;
+	Size block; /* size of the next block */
 	char *next;
 	char *end;
 	void *given_back[PQL_ARENA_SIZES]; /* lists of free pieces, by size */
 } PqlArena;
+
+/*
+ * Memory for a large array, on huge pages where the system has them: populations are touched at
+ * random, and would miss the page tables' cache at every step. pfree gives it back.
+ */
+extern void *pql_large_alloc(MemoryContext context, Size bytes);
 
 /* An arena in a context of its own beneath the current one. */
 extern PqlArena *pql_arena_new(void);

@@ -173,16 +173,25 @@ pql_day_start(PqlZone *zone, int32 day)
 }
 
 int64
-pql_add_days(PqlZone *zone, int64 t, int n)
+pql_from_local(PqlZone *zone, int64 local)
 {
-	int64 local = t + pql_zone_offset(zone, t) + n * USECS_PER_DAY;
+	const PqlStretch *s = &zone->stretch[zone->last];
 	struct pg_tm tm;
 	fsec_t fsec;
-	int zone_west;
 
+	/* far from a change of the clocks there is nothing to choose */
+	if (local - s->offset >= s->start + 2 * USECS_PER_DAY &&
+		local - s->offset < s->end - 2 * USECS_PER_DAY)
+		return local - s->offset;
 	if (timestamp2tm(local, NULL, &tm, &fsec, NULL, NULL) != 0)
-		return t + n * USECS_PER_DAY;
-	/* where the clocks skip or repeat this time of day, PostgreSQL's own choice */
-	zone_west = DetermineTimeZoneOffset(&tm, zone->tz);
-	return local + (int64) zone_west * USECS_PER_SEC;
+		return local;
+	local += (int64) DetermineTimeZoneOffset(&tm, zone->tz) * USECS_PER_SEC;
+	(void) pql_zone_offset(zone, local);
+	return local;
+}
+
+int64
+pql_add_days(PqlZone *zone, int64 t, int n)
+{
+	return pql_from_local(zone, t + pql_zone_offset(zone, t) + n * USECS_PER_DAY);
 }

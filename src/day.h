@@ -85,6 +85,9 @@ pql_week_start(int32 week)
 	return week * 7 + 2;
 }
 
+/* The instant of a local time, as timestamp AT TIME ZONE gives it. */
+extern int64 pql_from_local(PqlZone *zone, int64 local);
+
 /* The first instant of a local date: midnight, or what the clocks show first where they skip it. */
 extern int64 pql_day_start(PqlZone *zone, int32 day);
 

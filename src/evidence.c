@@ -29,6 +29,7 @@ typedef struct Adding
 	int32 trial_day; /* 0: no trial */
 	bool opened;
 	struct varlena *properties;
+	const PqlValue *values;
 	PqlValue root;
 } Adding;
 
@@ -55,7 +56,7 @@ PqlEvidence *
 pql_evidence_new(const PqlLayout *layout, int64 started_at)
 {
 	Size header = header_size(layout);
-	Size size = header + 8 * UNIT;
+	Size size = header + 8 * UNIT; /* most subjects have little else */
 	PqlEvidence *e = allocate(layout, &size);
 
 	memset(e, 0, header);
@@ -533,6 +534,8 @@ property(Adding *a, int index)
 {
 	const PqlName *name = &a->model->properties[index];
 
+	if (a->values != NULL)
+		return a->values[index];
 	if (!a->opened)
 	{
 		a->opened = true;
@@ -731,6 +734,7 @@ pql_evidence_add(const PqlModel *model, PqlEvidence *e, const PqlEvent *event)
 	a.trial_day = e->started_at != PQL_ALWAYS ? a.day - e->start_day + 1 : 0;
 	a.opened = false;
 	a.properties = event->properties;
+	a.values = event->values;
 	a.root.kind = PQL_ABSENT;
 	if (d != NULL)
 		for (int i = 0; i < d->nclasses; i++)

@@ -41,6 +41,7 @@ typedef struct PqlEvent
 	const char *name;
 	int name_length;
 	struct varlena *properties; /* jsonb, or NULL */
+	const PqlValue *values;     /* instead: by the model's numbers of properties; or NULL */
 
 	/* set by pql_event_open */
 	const PqlDispatch *dispatch; /* the classes of its name, or NULL */
@@ -67,7 +68,7 @@ extern PqlEvidence *pql_evidence_new(const PqlLayout *layout, int64 started_at);
 static inline void
 pql_evidence_prefetch(const PqlEvidence *evidence)
 {
-	for (int line = 0; line < 3; line++)
+	for (int line = 0; line < 2; line++)
 		__builtin_prefetch((const char *) evidence + line * 64, 1);
 }
 

@@ -247,6 +247,7 @@ pql_gather_add(PG_FUNCTION_ARGS)
 		event.name = VARDATA_ANY(name);
 		event.name_length = VARSIZE_ANY_EXHDR(name);
 		event.properties = PG_ARGISNULL(4) ? NULL : (struct varlena *) PG_GETARG_POINTER(4);
+		event.values = NULL;
 		pql_event_open(model, &event);
 	}
 

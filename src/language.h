@@ -19,6 +19,7 @@ typedef struct PqlReader
 	int ntier_names;
 	const char **tier_names;
 	const char *default_signal; /* name of the signal being read, for messages; or NULL */
+	bool brief;                 /* nothing will be explained */
 	bool shows_value; /* its words name {value}: keep a few more than the threshold asks */
 	bool shows_days;  /* its words name {days} */
 } PqlReader;

@@ -388,9 +388,9 @@ read_words(PqlReader *r, const char *path, const PqlJson *json, PqlSignal *s)
 			break;
 		name = pnstrdup(p + 1, end - p - 1);
 		if (strcmp(name, "value") == 0)
-			r->shows_value = true;
+			r->shows_value = !r->brief;
 		else if (strcmp(name, "days") == 0)
-			r->shows_days = true;
+			r->shows_days = !r->brief;
 		else if (strcmp(name, "s") == 0)
 			continue;
 		else if (s->text_name != NULL && strcmp(s->text_name, name) != 0)
@@ -479,7 +479,7 @@ read_signal(PqlReader *r, const char *path, const PqlJson *json, PqlSignal *s)
 	if (measure != NULL)
 	{
 		s->when = pql_read_measure(r, path, json, measure, s->nbands, s->bands);
-		if (s->when != NULL && s->text_name != NULL)
+		if (s->when != NULL && s->text_name != NULL && !r->brief)
 		{
 			PqlMeasure *pm = &m->measures[s->when->index];
 
@@ -906,6 +906,84 @@ past_only(const PqlModel *m, const PqlCond *cond)
 	return true;
 }
 
+static bool
+at_least_only(int ntests, const PqlTest *tests)
+{
+	for (int i = 0; i < ntests; i++)
+		if (tests[i].op != PQL_AT_LEAST && tests[i].op != PQL_MORE_THAN)
+			return false;
+	return true;
+}
+
+static bool only_grows(const PqlModel *m, const PqlCond *cond);
+
+static bool
+signal_only_grows(const PqlModel *m, const PqlSignal *s)
+{
+	for (int i = 0; i < s->nbands; i++)
+		if (s->bands[i].points < (i > 0 ? s->bands[i - 1].points : 0) ||
+			!at_least_only(s->bands[i].ntests, s->bands[i].tests))
+			return false;
+	return s->points >= 0 && only_grows(m, s->when);
+}
+
+/* Do the score, the signals met and their days only grow, while facts stay as they are? */
+static bool
+score_only_grows(const PqlModel *m)
+{
+	for (int i = 0; i < m->nsignals; i++)
+		if (m->signals[i].effect != PQL_INFO && !signal_only_grows(m, &m->signals[i]))
+			return false;
+	return true;
+}
+
+/* Does a condition that holds go on holding while facts stay as they are? */
+static bool
+only_grows(const PqlModel *m, const PqlCond *cond)
+{
+	const PqlMeasure *measure;
+
+	if (cond == NULL)
+		return true;
+	switch (cond->kind)
+	{
+		case PQL_C_ALL:
+		case PQL_C_ANY:
+			for (int i = 0; i < cond->n; i++)
+				if (!only_grows(m, cond->parts[i]))
+					return false;
+			return true;
+		case PQL_C_SIGNAL:
+			return signal_only_grows(m, &m->signals[cond->index]);
+		case PQL_C_FACT:
+			return !m->facts[cond->index].is_days_left;
+		case PQL_C_MEASURE:
+			measure = &m->measures[cond->index];
+			if (measure->kind == PQL_M_TIME_TO)
+				return true;
+			return measure->past && measure->window.kind != PQL_WINDOW_LAST &&
+				   (measure->kind == PQL_M_COUNT || measure->kind == PQL_M_DISTINCT ||
+					measure->kind == PQL_M_DAYS || measure->kind == PQL_M_MAX) &&
+				   at_least_only(cond->ntests, cond->tests) &&
+				   (cond->on_days == NULL || at_least_only(1, cond->on_days)) &&
+				   cond->full_within == NULL;
+		case PQL_C_TIER:
+			/* that tier or a higher one */
+			if (cond->ntests > 0)
+				return false;
+			for (int i = 0; i <= cond->index; i++)
+				if (!only_grows(m, m->tiers[i].when))
+					return false;
+			return true;
+		case PQL_C_SCORE:
+		case PQL_C_SIGNALS_MET:
+		case PQL_C_COUNTED_DAYS:
+			return at_least_only(cond->ntests, cond->tests) && score_only_grows(m);
+		default:
+			return false;
+	}
+}
+
 /* Leaves that time alone can turn get a number. */
 static void
 number_atoms(PqlModel *m, PqlCond *cond)
@@ -974,6 +1052,10 @@ finish_conditions(PqlReader *r)
 		number_atoms(m, m->tiers[i].when);
 	}
 	number_atoms(m, m->qualify);
+	m->grows = m->exact && only_grows(m, m->qualify);
+	for (int i = 0; i < m->nsignals; i++)
+		if (m->signals[i].effect == PQL_GATE)
+			m->grows &= signal_only_grows(m, &m->signals[i]);
 }
 
 /* ---- can anybody ever qualify? ---- */
@@ -1181,13 +1263,14 @@ check_possible(PqlReader *r)
 
 /* ---- the whole ---- */
 
-PqlModel *
-pql_model_compile(PqlJson *document, PqlProblems *problems)
+static PqlModel *
+compile(PqlJson *document, PqlProblems *problems, bool brief)
 {
 	PqlReader r = {0};
 	PqlModel *m = palloc0(sizeof(PqlModel));
 
 	r.model = m;
+	r.brief = brief;
 	r.problems = problems;
 	if (document == NULL)
 		return NULL;
@@ -1220,13 +1303,31 @@ pql_model_compile(PqlJson *document, PqlProblems *problems)
 }
 
 PqlModel *
-pql_model_from_jsonb(Jsonb *document)
+pql_model_compile(PqlJson *document, PqlProblems *problems)
+{
+	return compile(document, problems, false);
+}
+
+static PqlModel *
+compile_jsonb(Jsonb *document, bool brief)
 {
 	PqlProblems problems = {NIL};
-	PqlModel *m = pql_model_compile(pql_document_from_jsonb(document, &problems), &problems);
+	PqlModel *m = compile(pql_document_from_jsonb(document, &problems), &problems, brief);
 
 	pql_problems_raise(&problems);
 	return m;
+}
+
+PqlModel *
+pql_model_from_jsonb(Jsonb *document)
+{
+	return compile_jsonb(document, false);
+}
+
+PqlModel *
+pql_model_brief(Jsonb *document)
+{
+	return compile_jsonb(document, true);
 }
 
 int

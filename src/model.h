@@ -227,6 +227,7 @@ typedef struct PqlModel
 	int natoms;
 	PqlCond **atoms;
 	bool exact; /* qualified_at can be told from evidence, whenever it is judged */
+	bool grows; /* while facts stay, what qualify asks stays met once it is */
 	int max_score;
 	int min_score;
 
@@ -246,6 +247,12 @@ extern PqlModel *pql_model_compile(PqlJson *document, PqlProblems *problems);
 
 /* The same from jsonb, raising the first problem. */
 extern PqlModel *pql_model_from_jsonb(Jsonb *document);
+
+/*
+ * The same, with a layout that keeps nothing that only explanations tell. Verdicts are the same;
+ * evidence is smaller, and does not fit together with that of the whole model.
+ */
+extern PqlModel *pql_model_brief(Jsonb *document);
 
 /* Puts keys into the language's order, for canonical text. */
 extern void pql_model_order_keys(PqlJson *document);

@@ -147,6 +147,49 @@ pql_value_path(const PqlValue *object, const char *key, int length)
 }
 
 int
+pql_value_members(const PqlValue *object)
+{
+	return object->kind == PQL_OBJECT ? (int) (read_u32(object->data) & JB_CMASK) : 0;
+}
+
+PqlValue
+pql_value_member(const PqlValue *object, int i, PqlValue *key)
+{
+	int n = pql_value_members(object);
+	const char *entries = object->data + 4;
+	const char *data = entries + 8 * n;
+	uint32 offset = 0;
+
+	for (int j = 0; j < n + i; j++)
+	{
+		uint32 end = next_offset(entries, j, offset);
+
+		if (j == i)
+			*key = value_at(data, JENTRY_ISSTRING, offset, end);
+		offset = end;
+	}
+	return value_at(data, read_u32(entries + 4 * (n + i)), offset,
+					next_offset(entries, n + i, offset));
+}
+
+PqlValue
+pql_value_of_jsonb(struct varlena *jsonb)
+{
+	PqlValue value = {PQL_ABSENT};
+	uint32 header;
+
+	if (VARATT_IS_COMPRESSED(jsonb) || VARATT_IS_EXTERNAL(jsonb))
+		jsonb = detoast_attr(jsonb);
+	if (VARSIZE_ANY_EXHDR(jsonb) < 4)
+		return value;
+	header = read_u32(VARDATA_ANY(jsonb));
+	value.kind = (header & JB_FOBJECT) != 0 ? PQL_OBJECT : PQL_ARRAY;
+	value.data = VARDATA_ANY(jsonb);
+	value.length = VARSIZE_ANY_EXHDR(jsonb);
+	return (header & JB_FSCALAR) != 0 ? pql_value_element(&value, 0) : value;
+}
+
+int
 pql_value_count(const PqlValue *array)
 {
 	return array->kind == PQL_ARRAY ? (int) (read_u32(array->data) & JB_CMASK) : 0;
@@ -473,6 +516,11 @@ in_list(const PqlTest *test, const PqlValue *value, const PqlLists *lists)
 
 	if (lists == NULL)
 		return PQL_UNKNOWN;
+	if (lists->look_up != NULL)
+	{
+		wanted.data = pql_value_text(value, &wanted.length);
+		return lists->look_up(lists->data, test->list, wanted.data, wanted.length);
+	}
 	entries = pql_value_get(&lists->object, test->list, strlen(test->list));
 	if (entries.kind != PQL_ARRAY)
 		return PQL_UNKNOWN;
@@ -552,11 +600,19 @@ pql_test(const PqlTest *test, const PqlValue *value, const PqlLists *lists)
 
 /* ---- hash ---- */
 
+/* Up to 8 bytes, the first one lowest. */
 static inline uint64
 read_le(const char *p, int n)
 {
 	uint64 v = 0;
 
+#ifndef WORDS_BIGENDIAN
+	if (n >= 4)
+	{
+		/* two overlapping halves: where they overlap they agree */
+		return read_u32(p) | (uint64) read_u32(p + n - 4) << (8 * (n - 4));
+	}
+#endif
 	for (int i = 0; i < n; i++)
 		v |= (uint64) (uint8) p[i] << (8 * i);
 	return v;

@@ -71,14 +71,25 @@ typedef struct PqlTest
 	const char *list; /* in_list */
 } PqlTest;
 
-/* Entries of named lists, as far as they matter for one subject. */
+/* Entries of named lists: as far as they matter for one subject, or all of them, to be looked up.
+ */
 typedef struct PqlLists
 {
 	PqlValue object; /* {"list": ["entry", …]} or PQL_ABSENT */
+	/* instead of object, when not NULL; unknown: there is no such list */
+	PqlTruth (*look_up)(const void *data, const char *list, const char *value, int length);
+	const void *data;
 } PqlLists;
 
 /* The root of a jsonb, read in place. Detoasts when it must; not an object: PQL_ABSENT. */
 extern PqlValue pql_value_root(struct varlena *jsonb);
+
+/* Any jsonb: what it is when it is a scalar. */
+extern PqlValue pql_value_of_jsonb(struct varlena *jsonb);
+
+/* Members of an object, and one of them. */
+extern int pql_value_members(const PqlValue *object);
+extern PqlValue pql_value_member(const PqlValue *object, int i, PqlValue *key);
 
 /* The value under a key of an object; PQL_ABSENT when there is none. */
 extern PqlValue pql_value_get(const PqlValue *object, const char *key, int length);

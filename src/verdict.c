@@ -493,15 +493,12 @@ next_change(Judge *j, int64 as_of, const PqlVerdict *v)
 {
 	const PqlModel *m = j->model;
 	PqlInstants edges = {0};
-	int *before = palloc(Max(1, m->natoms) * sizeof(int));
+	int *before;
 	PqlStanding s;
 	int64 found = PQL_NEVER;
 
 	for (int i = 0; i < m->natoms; i++)
-	{
-		before[i] = atom_state(j, i, as_of);
 		atom_edges(j, i, as_of, &edges);
-	}
 	if (j->window_end != PQL_NEVER && j->window_end > as_of)
 	{
 		/* a hold of a conversion or an exclusion beneath may matter at the window's last instant */
@@ -511,7 +508,12 @@ next_change(Judge *j, int64 as_of, const PqlVerdict *v)
 	}
 	if (j->hold_live && !j->released && j->hold_until > as_of)
 		pql_instants_add(&edges, j->hold_until, ANYTHING);
+	if (edges.n == 0)
+		return PQL_NEVER;
 	pql_instants_sort(&edges);
+	before = palloc(Max(1, m->natoms) * sizeof(int));
+	for (int i = 0; i < m->natoms; i++)
+		before[i] = atom_state(j, i, as_of);
 	for (int i = 0; i < edges.n && found == PQL_NEVER; i++)
 	{
 		int64 at = edges.list[i].at;
@@ -526,6 +528,20 @@ next_change(Judge *j, int64 as_of, const PqlVerdict *v)
 			found = at;
 	}
 	return found;
+}
+
+/* Is all that is known of the subject known since before they started? */
+static bool
+facts_stayed(const Judge *j)
+{
+	for (int i = 0; i < j->model->nfacts; i++)
+	{
+		const PqlHistory *h = &j->profile->facts[i];
+
+		if (h->n > 1 || (h->n == 1 && h->known[0].at > j->eyes.started_at))
+			return false;
+	}
+	return true;
 }
 
 static void
@@ -556,6 +572,7 @@ pql_judge_subject(const PqlModel *model, const PqlEvidence *evidence, const PqlP
 {
 	Judge j;
 	PqlInstants instants = {0};
+	bool walk = model->exact || detail;
 
 	if (evidence != NULL && as_of < evidence->horizon)
 		ereport(
@@ -575,7 +592,18 @@ pql_judge_subject(const PqlModel *model, const PqlEvidence *evidence, const PqlP
 	else
 		v->first_met = NULL;
 
-	if (model->exact || detail)
+	/*
+	 * Where what qualify asks stays met once it is, whoever does not meet it now, were there days
+	 * enough, never has, and nothing else of the past shows in the verdict.
+	 */
+	if (model->grows && !detail && facts_stayed(&j))
+	{
+		CountedDays counted;
+
+		stand(&j, as_of, &v->now, &counted);
+		walk = v->now.missing_only;
+	}
+	if (walk)
 	{
 		int64 before = PQL_ALWAYS;
 
@@ -592,7 +620,8 @@ pql_judge_subject(const PqlModel *model, const PqlEvidence *evidence, const PqlP
 			j.released = j.hold_live = false;
 		}
 	}
-	step(&j, as_of, &v->now);
+	if (walk || !model->grows)
+		step(&j, as_of, &v->now);
 	if (!model->exact)
 		j.qualified_at = PQL_NEVER;
 	j.first_met = NULL;
@@ -601,4 +630,65 @@ pql_judge_subject(const PqlModel *model, const PqlEvidence *evidence, const PqlP
 	v->status = status_at(&j, as_of, &v->now);
 	v->hold_until = v->status == PQL_HOLD ? j.hold_until : PQL_NEVER;
 	v->next_change_at = next_change(&j, as_of, v);
+}
+
+/* Does it ask for facts of person, account and trial alone, which hold whichever trial is looked
+ * at? */
+static bool
+facts_only(const PqlModel *model, const PqlCond *cond)
+{
+	switch (cond->kind)
+	{
+		case PQL_C_ALL:
+		case PQL_C_ANY:
+		case PQL_C_NOT:
+			for (int i = 0; i < cond->n; i++)
+				if (!facts_only(model, cond->parts[i]))
+					return false;
+			return true;
+		case PQL_C_SIGNAL:
+			return facts_only(model, model->signals[cond->index].when);
+		case PQL_C_FACT:
+		{
+			const PqlFact *fact = &model->facts[cond->index];
+
+			return !fact->is_days_left && strcmp(fact->section.name, "lead") != 0 &&
+				   strcmp(fact->dotted, "person.paid_before_trial") != 0;
+		}
+		default:
+			return false;
+	}
+}
+
+bool
+pql_gates_possible(const PqlModel *model, const PqlProfile *profile, int64 as_of)
+{
+	Judge j;
+	PqlStanding s;
+	PqlInstants instants = {0};
+
+	set_up(&j, model, NULL, profile);
+	j.s = &s;
+	pql_instants_add(&instants, as_of, ANYTHING);
+	for (int i = 0; i < model->nfacts; i++)
+		for (int k = 0; k < profile->facts[i].n; k++)
+			if (profile->facts[i].known[k].at < as_of)
+				pql_instants_add(&instants, Max(profile->facts[i].known[k].at, profile->started_at),
+								 ANYTHING);
+	/* before anything replaced the first values */
+	pql_instants_add(&instants, profile->started_at, ANYTHING);
+	for (int k = 0; k < instants.n; k++)
+	{
+		bool open = true;
+
+		for (int i = 0; i < model->nsignals; i++)
+			s.signal[i] = NOT_YET_KNOWN;
+		j.t = instants.list[k].at;
+		for (int i = 0; i < model->nsignals && open; i++)
+			if (model->signals[i].effect == PQL_GATE && facts_only(model, model->signals[i].when))
+				open = signal_truth(&j, i) == PQL_TRUE;
+		if (open)
+			return true;
+	}
+	return false;
 }

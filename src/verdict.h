@@ -81,6 +81,12 @@ extern void pql_judge_subject(const PqlModel *model, const PqlEvidence *evidence
 							  const PqlProfile *profile, int64 as_of, bool detail,
 							  PqlVerdict *verdict);
 
+/*
+ * Can the subject's gates have held, at any time so far, by what is known of them? Gates that ask
+ * for more than facts are left open.
+ */
+extern bool pql_gates_possible(const PqlModel *model, const PqlProfile *profile, int64 as_of);
+
 /* A fact as of t. */
 extern PqlValue pql_fact_value(const PqlModel *model, const PqlProfile *profile, int fact,
 							   int64 ends_at, int64 t);

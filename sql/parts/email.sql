@@ -27,10 +27,7 @@ SELECT d, 'disposable', 'reviewed' FROM unnest(ARRAY[
 	'temp-mail.org', 'sharklasers.com', 'dispostable.com', 'getnada.com', 'maildrop.cc']) d;
 
 CREATE FUNCTION pql.email_host(email text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT pg_catalog.lower(pg_catalog."substring"(email, '@([^@[:space:]]+)[[:space:]]*$'));
-END;
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_email_host';
 COMMENT ON FUNCTION pql.email_host(text) IS 'What stands behind the last @, in lower case; NULL when it is no address.';
 
 CREATE FUNCTION pql.email_kind(email text) RETURNS text

@@ -153,16 +153,18 @@ DECLARE
 	most_pages CONSTANT int := 20000;
 	absent record;
 BEGIN
-	IF pg_relation_size('pql.event') > most_pages * current_setting('block_size')::bigint
-		OR NOT EXISTS (SELECT FROM pql.event) THEN
+	IF NOT coalesce((
+		SELECT bool_and(c.relkind = 'r') AND sum(pg_relation_size(c.oid)) BETWEEN 1 AND most_pages * current_setting('block_size')::bigint
+		FROM pql.sources s LEFT JOIN pg_class c ON c.oid = to_regclass(s.relation)
+		WHERE s.input = 'events'), false) THEN
 		RETURN;
 	END IF;
 	FOR absent IN
-		WITH seen AS MATERIALIZED (SELECT DISTINCT e.event FROM pql.event e WHERE e.event IS NOT NULL)
+		WITH seen AS MATERIALIZED (SELECT e.event FROM pql.events_seen('infinity') e)
 		SELECT string_agg(DISTINCT s.signal, '", "' ORDER BY s.signal) AS signals, w.word,
 			pql.nearest_word(w.word, ARRAY(SELECT x.event FROM seen x ORDER BY 1 LIMIT 2000)) AS near
 		FROM pql.model_signals(model) s CROSS JOIN LATERAL unnest(s.events) w (word)
-		WHERE w.word <> '*' AND NOT EXISTS (SELECT FROM seen x WHERE x.event = w.word)
+		WHERE w.word <> '*' AND EXISTS (SELECT FROM seen) AND NOT EXISTS (SELECT FROM seen x WHERE x.event = w.word)
 		GROUP BY w.word
 		ORDER BY w.word
 	LOOP
@@ -172,7 +174,7 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pql.warn_of_absent_events(jsonb) IS 'A NOTICE for each event that a model looks for and pql.event does not have, unless that is empty or over 160 MB.';
+COMMENT ON FUNCTION pql.warn_of_absent_events(jsonb) IS 'A NOTICE for each event that a model looks for and no source has, unless they are empty, over 160 MB, or no plain tables.';
 
 CREATE FUNCTION pql.put_model(document text, activate boolean DEFAULT true) RETURNS int
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -21,12 +21,8 @@ BEGIN ATOMIC
 			SELECT e.user_id, e.occurred_at, NULL, NULL, NULL, NULL, NULL, e.properties
 			FROM (
 				SELECT DISTINCT ON (x.user_id, x.occurred_at) x.user_id, x.occurred_at, x.properties
-				FROM pql.event x
-				WHERE x.event = 'signup_complete' AND x.user_id IS NOT NULL AND x.occurred_at > '-infinity'
-					AND x.occurred_at <= as_of
-					AND (known_at IS NULL OR x.received_at IS NULL OR x.received_at <= known_at)
-					AND (only_user IS NULL OR x.user_id = only_user)
-					AND NOT EXISTS (SELECT FROM pql.trial)
+				FROM pql.events_named('signup_complete', as_of, known_at, only_user) x
+				WHERE x.occurred_at > '-infinity' AND NOT EXISTS (SELECT FROM pql.trial)
 				ORDER BY x.user_id, x.occurred_at, x.properties
 			) e
 		) t
@@ -113,6 +109,21 @@ BEGIN ATOMIC
 	GROUP BY f.subject;
 END;
 COMMENT ON FUNCTION pql.fact_history_at(timestamptz, timestamptz, text) IS 'History of facts by subject as pql.judge reads it, as far as it was known by then. A fact all of whose rows are later has an empty history: it was not known.';
+
+CREATE FUNCTION pql.lead_history_at(as_of timestamptz, known_at timestamptz DEFAULT NULL)
+RETURNS TABLE (subject text, history jsonb)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT f.subject, jsonb_object_agg(f.name, f.entries)
+	FROM (
+		SELECT r.subject, r.name, jsonb_agg(jsonb_build_object('value', r.value, 'recorded_at', r.recorded_at) ORDER BY r.recorded_at) AS entries
+		FROM pql.fact r
+		WHERE r.name >= 'lead.' AND r.name < 'lead/' AND r.recorded_at <= as_of AND (known_at IS NULL OR r.recorded_at <= known_at)
+		GROUP BY r.subject, r.name
+	) f
+	GROUP BY f.subject;
+END;
+COMMENT ON FUNCTION pql.lead_history_at(timestamptz, timestamptz) IS 'What was recorded of leads (dispositions), of all of a user''s trials.';
 
 CREATE FUNCTION pql.lead_history(of_user text, since timestamptz, until timestamptz, as_of timestamptz, known_at timestamptz)
 RETURNS jsonb

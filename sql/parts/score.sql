@@ -1,90 +1,49 @@
 -- Scoring over what is connected.
 
-CREATE FUNCTION pql.repeated_ids(only_user text DEFAULT NULL) RETURNS TABLE (user_id text, event_id text)
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
--- in the order of the index that is there for it, hashing and sorting nothing
-SET enable_hashagg = off SET enable_sort = off
-BEGIN ATOMIC
-	SELECT e.user_id, e.event_id
-	FROM pql.event e
-	WHERE e.event_id IS NOT NULL AND e.user_id IS NOT NULL AND (only_user IS NULL OR e.user_id = only_user)
-	GROUP BY e.user_id, e.event_id
-	HAVING count(*) > 1;
-END;
-COMMENT ON FUNCTION pql.repeated_ids(text) IS 'Source events that pql.event holds more than once.';
+CREATE FUNCTION pql.user_hash(user_id text) RETURNS bigint
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_user_hash';
+COMMENT ON FUNCTION pql.user_hash(text) IS 'Which part of the population a user falls into, 0 to 2^32 - 1: for splitting work among processes and passes. Not a storage format.';
 
-CREATE FUNCTION pql.repeated_rows(known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL) RETURNS tid[]
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT array_agg(c.row_id)
-	FROM (
-		SELECT e.ctid AS row_id, row_number() OVER (PARTITION BY e.user_id, e.event_id ORDER BY e.ctid) AS copy
-		FROM pql.repeated_ids(only_user) r
-		JOIN pql.event e ON e.user_id = r.user_id AND e.event_id = r.event_id
-		WHERE known_at IS NULL OR e.received_at IS NULL OR e.received_at <= known_at
-	) c
-	WHERE c.copy > 1;
-END;
-COMMENT ON FUNCTION pql.repeated_rows(timestamptz, text) IS 'Rows of pql.event that repeat another (same user, same event_id), all but the first of those loaded by known_at. NULL: none.';
-
-CREATE FUNCTION pql.event_query(by_load_time boolean, without_repeats boolean) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT 'SELECT e.user_id, e.occurred_at, e.event, e.properties FROM pql.event e WHERE e.user_id IS NOT NULL AND e.occurred_at <= $2'
-		|| CASE WHEN by_load_time THEN ' AND (e.received_at IS NULL OR e.received_at <= $3)' ELSE '' END
-		|| CASE WHEN without_repeats THEN ' AND e.ctid <> ALL ($4)' ELSE '' END;
-END;
-COMMENT ON FUNCTION pql.event_query(boolean, boolean) IS 'The query that reads events up to $2, loaded by $3, without the rows $4.';
-
-CREATE FUNCTION pql.score_all(model text, as_of timestamptz DEFAULT now(), known_at timestamptz DEFAULT NULL, detail boolean DEFAULT false)
-RETURNS TABLE (user_id text, account_id text, started_at timestamptz, status text, score int, potential int,
-	tier text, signals text[], exclusions text[], qualified_at timestamptz, next_change_at timestamptz, explanation jsonb)
-LANGUAGE plpgsql STABLE ROWS 10000 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+CREATE FUNCTION pql.gather_query(model jsonb, known_at timestamptz, source oid) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	doc jsonb := pql.model(model);
-	per_trial boolean := i.per_trial FROM pql.model_info(doc) i;
-	judge text := CASE WHEN detail THEN 'judge' ELSE 'judge_brief' END;
-	repeats tid[] := pql.repeated_rows(known_at);
-	events text := pql.event_query(known_at IS NOT NULL, repeats IS NOT NULL);
+	events text := pql.source_events(s.relation, gather_query.known_at)
+		FROM pql.sources s WHERE s.input = 'events' AND pql.source_relation(s.relation) = source;
 BEGIN
-	IF doc IS NULL OR as_of IS NULL THEN
-		RAISE EXCEPTION '% is NULL', CASE WHEN doc IS NULL THEN 'model' ELSE 'as_of' END
-			USING ERRCODE = 'null_value_not_allowed', HINT = 'Write for example pql.score_all(''trial'', now()).';
+	IF (pql.model_info(model)).per_trial THEN
+		RETURN format($q$
+			SELECT s.user_id, s.started_at, pql.gather(%L::jsonb, e.occurred_at, e.event, e.properties, s.started_at)
+			FROM (%s) e
+			JOIN pql.trial_at($1, $2) s ON s.user_id = e.user_id AND e.occurred_at >= s.started_at
+				AND (s.next_start IS NULL OR e.occurred_at < s.next_start)
+			WHERE e.occurred_at <= $1 AND pql.user_hash(e.user_id) >= $3 AND pql.user_hash(e.user_id) < $4
+				AND ($5 IS NULL OR s.started_at >= $5) AND ($6 IS NULL OR s.started_at < $6)
+			-- both from s: the planner then knows that there are no more groups than trials
+			GROUP BY s.user_id, s.started_at$q$, model, events);
 	END IF;
-	IF per_trial THEN
-		RETURN QUERY EXECUTE format($q$
-			SELECT p.user_id, p.account_id, p.started_at, v.status, v.score, v.potential, v.tier, v.signals,
-				v.exclusions, v.qualified_at, v.next_change_at, v.explanation
-			FROM pql.profile_of($1, $2, $3) p
-			LEFT JOIN (
-				SELECT s.user_id, s.started_at, pql.gather($1, e.occurred_at, e.event, e.properties, s.started_at) AS evidence
-				FROM (%s) e
-				JOIN pql.trial_at($2, $3) s ON s.user_id = e.user_id AND e.occurred_at >= s.started_at
-					AND (s.next_start IS NULL OR e.occurred_at < s.next_start)
-				-- both from s: the planner then knows that there are no more groups than trials
-				GROUP BY s.user_id, s.started_at
-			) g ON g.user_id = p.user_id AND g.started_at = p.started_at
-			CROSS JOIN LATERAL pql.%I($1, g.evidence, p.profile, $2) v
-			WHERE v.status IS NOT NULL$q$, events, judge)
-		USING doc, as_of, known_at, repeats;
-	ELSE
-		RETURN QUERY EXECUTE format($q$
-			SELECT coalesce(p.user_id, g.user_id), p.account_id, p.started_at, v.status, v.score, v.potential, v.tier,
-				v.signals, v.exclusions, v.qualified_at, v.next_change_at, v.explanation
-			FROM pql.profile_of($1, $2, $3) p
-			FULL JOIN (
-				SELECT e.user_id, pql.gather($1, e.occurred_at, e.event, e.properties, s.started_at) AS evidence
-				FROM (%s) e
-				LEFT JOIN pql.subject_at(false, $2, $3) s ON s.user_id = e.user_id
-				GROUP BY e.user_id
-			) g ON g.user_id = p.user_id
-			CROSS JOIN LATERAL pql.%I($1, g.evidence, p.profile, $2) v
-			WHERE v.status IS NOT NULL$q$, events, judge)
-		USING doc, as_of, known_at, repeats;
-	END IF;
+	RETURN format($q$
+		SELECT e.user_id, min(s.started_at), pql.gather(%L::jsonb, e.occurred_at, e.event, e.properties, s.started_at)
+		FROM (%s) e
+		LEFT JOIN pql.subject_at(false, $1, $2) s ON s.user_id = e.user_id
+		WHERE e.occurred_at <= $1 AND pql.user_hash(e.user_id) >= $3 AND pql.user_hash(e.user_id) < $4
+		GROUP BY e.user_id$q$, model, events);
 END
 $$;
-COMMENT ON FUNCTION pql.score_all(text, timestamptz, timestamptz, boolean) IS 'The verdict on every subject of the active version of a model, as of an instant: events, facts and conversions after it do not count. known_at: only what was loaded by then. detail: with the explanation, which costs more than everything else together. account_id and a start may be NULL where they are not known. An unknown model is an ERROR.';
+COMMENT ON FUNCTION pql.gather_query(jsonb, timestamptz, oid) IS 'The query that gathers a source''s evidence by the aggregate, where its table cannot be scanned. Parameters as those of pql.population_queries.';
+
+CREATE FUNCTION pql.score_all(model text, as_of timestamptz DEFAULT now(), known_at timestamptz DEFAULT NULL, detail boolean DEFAULT false,
+	started_from timestamptz DEFAULT NULL, started_until timestamptz DEFAULT NULL, skip_gated boolean DEFAULT false)
+RETURNS TABLE (user_id text, account_id text, started_at timestamptz, status text, score int, potential int,
+	tier text, signals text[], exclusions text[], qualified_at timestamptz, next_change_at timestamptz, explanation jsonb)
+LANGUAGE c STABLE PARALLEL UNSAFE ROWS 10000 SET search_path = pg_catalog, pg_temp SET jit = off
+AS 'MODULE_PATHNAME', 'pql_score_all';
+COMMENT ON FUNCTION pql.score_all(text, timestamptz, timestamptz, boolean, timestamptz, timestamptz, boolean) IS 'The verdict on every subject of the active version of a model, as of an instant: events, facts and conversions after it do not count. known_at: only what was loaded by then. detail: with the explanation, which costs more than everything else together. started_from (included), started_until (excluded): only subjects that started between. skip_gated: without those whom a gate on facts rules out. account_id and a start may be NULL where they are not known. Tables are read page by page in parallel where pql.score_path says so; memory is bounded by pql.work_mem. An unknown model is an ERROR.';
+
+CREATE FUNCTION pql.score_path(model text)
+RETURNS TABLE (relation text, path text, reason text)
+LANGUAGE c STABLE STRICT PARALLEL SAFE ROWS 10
+AS 'MODULE_PATHNAME', 'pql_score_path';
+COMMENT ON FUNCTION pql.score_path(text) IS 'How pql.score_all would read each source of events, for the current user and settings: scan (page by page, in parallel), or aggregate (through the executor and pql.gather) and why.';
 
 CREATE FUNCTION pql.hypothetical_events(events jsonb, as_of timestamptz)
 RETURNS TABLE (occurred_at timestamptz, event text, properties jsonb)
@@ -131,7 +90,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $
 DECLARE
 	doc jsonb := pql.model(model);
 	per_trial boolean := i.per_trial FROM pql.model_info(doc) i;
-	repeats tid[] := pql.repeated_rows(NULL, subject);
+	own_events text := pql.event_query(NULL, subject);
+	any_event boolean;
 	chosen record;
 	known record;
 	result pql.verdict;
@@ -144,7 +104,10 @@ BEGIN
 	FROM pql.subject_at(per_trial, as_of, NULL, subject) s
 	WHERE of_start IS NULL OR s.started_at = of_start
 	ORDER BY s.started_at DESC NULLS LAST LIMIT 1;
-	IF NOT FOUND AND (per_trial OR of_start IS NOT NULL OR NOT EXISTS (SELECT FROM pql.event e WHERE e.user_id = subject)) THEN
+	IF NOT FOUND THEN
+		EXECUTE format('SELECT EXISTS (SELECT FROM (%s) e)', own_events) INTO any_event;
+	END IF;
+	IF NOT coalesce(any_event, true) OR any_event AND (per_trial OR of_start IS NOT NULL) THEN
 		RAISE EXCEPTION 'model "%" has no subject "%"%', model, subject,
 				coalesce(' with a trial started ' || of_start, '')
 			USING ERRCODE = 'undefined_object',
@@ -158,16 +121,16 @@ BEGIN
 	WHERE p.started_at IS NOT DISTINCT FROM chosen.started_at;
 	EXECUTE format($q$
 		SELECT v.* FROM (
-			SELECT pql.gather($1, e.occurred_at, e.event, e.properties, $5) AS evidence
+			SELECT pql.gather($1, e.occurred_at, e.event, e.properties, $3) AS evidence
 			FROM (
-				SELECT e.occurred_at, e.event, e.properties FROM (%s) e WHERE e.user_id = $7
+				SELECT e.occurred_at, e.event, e.properties FROM (%s) e WHERE e.occurred_at <= $2
 				UNION ALL
-				SELECT h.occurred_at, h.event, h.properties FROM pql.hypothetical_events($8, $2) h
+				SELECT h.occurred_at, h.event, h.properties FROM pql.hypothetical_events($5, $2) h
 			) e
-			WHERE ($5 IS NULL OR e.occurred_at >= $5) AND ($6 IS NULL OR e.occurred_at < $6)
-		) g, LATERAL pql.judge_live($1, g.evidence, $9, $2) v$q$, pql.event_query(false, repeats IS NOT NULL))
+			WHERE ($3 IS NULL OR e.occurred_at >= $3) AND ($4 IS NULL OR e.occurred_at < $4)
+		) g, LATERAL pql.judge_live($1, g.evidence, $6, $2) v$q$, own_events)
 	INTO result
-	USING doc, as_of, NULL::timestamptz, repeats, chosen.started_at, chosen.next_start, subject, events, known.profile;
+	USING doc, as_of, chosen.started_at, chosen.next_start, events, known.profile;
 	RETURN result;
 END
 $$;
@@ -210,16 +173,25 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.summary(text, timestamptz) IS 'How many subjects stand where: by status and reason (the tier of the qualified, the first exclusion, the open gate), with their share.';
 
+CREATE FUNCTION pql.events_seen(as_of timestamptz) RETURNS TABLE (event text, n bigint, last_seen timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($q$
+		SELECT e.event, count(*), max(e.occurred_at) FILTER (WHERE isfinite(e.occurred_at))
+		FROM (%s) e
+		WHERE e.event IS NOT NULL AND e.occurred_at <= $1
+		GROUP BY e.event$q$, pql.event_query()) USING as_of;
+END
+$$;
+COMMENT ON FUNCTION pql.events_seen(timestamptz) IS 'Names of events in all sources up to an instant, with how many there are and the last.';
+
 CREATE FUNCTION pql.coverage(model text, as_of timestamptz DEFAULT now())
 RETURNS TABLE (signal text, effect text, events text[], rows_found bigint, last_seen timestamptz,
 	subjects_met bigint, share float8, hint text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	WITH seen AS MATERIALIZED (
-		SELECT e.event, count(*) AS n, max(e.occurred_at) FILTER (WHERE isfinite(e.occurred_at)) AS last_seen
-		FROM pql.event e
-		WHERE e.event IS NOT NULL AND e.occurred_at <= as_of
-		GROUP BY e.event
+		SELECT e.event, e.n, e.last_seen FROM pql.events_seen(as_of) e
 	), met AS MATERIALIZED (
 		SELECT m.name, count(*) AS n
 		FROM pql.score_all(model, as_of) s, unnest(s.signals) m (name)
@@ -275,18 +247,25 @@ COMMENT ON FUNCTION pql.fact_coverage(text, timestamptz) IS 'For each fact a mod
 
 CREATE FUNCTION pql.ignored_rows(as_of timestamptz DEFAULT now())
 RETURNS TABLE (reason text, ignored bigint)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-	SELECT r.reason, r.ignored
-	FROM (
-		SELECT count(*) FILTER (WHERE e.user_id IS NULL) AS no_user,
-			count(*) FILTER (WHERE e.user_id IS NOT NULL AND e.event IS NULL) AS no_event,
-			count(*) FILTER (WHERE e.user_id IS NOT NULL AND e.event IS NOT NULL AND e.occurred_at IS NULL) AS no_time,
-			count(*) FILTER (WHERE e.user_id IS NOT NULL AND e.event IS NOT NULL AND NOT isfinite(e.occurred_at)) AS infinite_time,
-			count(*) FILTER (WHERE e.user_id IS NOT NULL AND e.event IS NOT NULL AND isfinite(e.occurred_at) AND e.occurred_at > as_of) AS future
-		FROM pql.event e
-	) c
-	CROSS JOIN LATERAL (VALUES ('no user', c.no_user), ('no event', c.no_event), ('no time', c.no_time),
-		('infinite time', c.infinite_time), ('after as_of', c.future)) r (reason, ignored);
-END;
-COMMENT ON FUNCTION pql.ignored_rows(timestamptz) IS 'Rows of pql.event that are not looked at, by the first reason that applies. Rows after as_of wait for their time.';
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	rows_of text := string_agg(pql.source_query(pql.source_relation(s.relation), s.mapping), ' UNION ALL ') FROM pql.sources s WHERE s.input = 'events';
+BEGIN
+	IF rows_of IS NULL THEN
+		RETURN;
+	END IF;
+	RETURN QUERY EXECUTE format($q$
+		SELECT r.reason, r.ignored
+		FROM (
+			SELECT count(*) FILTER (WHERE e.user_id IS NULL) AS no_user,
+				count(*) FILTER (WHERE e.user_id IS NOT NULL AND e.event IS NULL) AS no_event,
+				count(*) FILTER (WHERE e.user_id IS NOT NULL AND e.event IS NOT NULL AND e.occurred_at IS NULL) AS no_time,
+				count(*) FILTER (WHERE e.user_id IS NOT NULL AND e.event IS NOT NULL AND NOT isfinite(e.occurred_at)) AS infinite_time,
+				count(*) FILTER (WHERE e.user_id IS NOT NULL AND e.event IS NOT NULL AND isfinite(e.occurred_at) AND e.occurred_at > $1) AS future
+			FROM (%s) e
+		) c
+		CROSS JOIN LATERAL (VALUES ('no user', c.no_user), ('no event', c.no_event), ('no time', c.no_time),
+			('infinite time', c.infinite_time), ('after as_of', c.future)) r (reason, ignored)$q$, rows_of) USING as_of;
+END
+$$;
+COMMENT ON FUNCTION pql.ignored_rows(timestamptz) IS 'Rows of the sources that are not looked at, by the first reason that applies. Rows after as_of wait for their time.';

@@ -1,0 +1,145 @@
+-- The queries by which the scan knows whom it scores: keys first, profiles when the events have been read.
+--
+-- pql.profile_of says the same in one jsonb per subject; here every fact is a column, and only what the model asks is joined.
+
+CREATE FUNCTION pql.fact_expression(fact text, default_only boolean DEFAULT false) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	section text := split_part(fact, '.', 1);
+	key text := substr(fact, length(section) + 2);
+	row_of text := left(section, 1);
+	stem text;
+	type oid;
+BEGIN
+	IF default_only THEN
+		RETURN CASE fact
+			WHEN 'account.name' THEN 's.signup -> ''company_name'''
+			WHEN 'account.employees' THEN 'CASE WHEN jsonb_typeof(s.signup -> ''company_size'') = ''number'' THEN s.signup -> ''company_size'' END'
+			WHEN 'account.members' THEN 'n.members' END;
+	END IF;
+	CASE fact
+		WHEN 'person.email' THEN RETURN 'lower(btrim(coalesce(p.email, s.signup ->> ''email'')))';
+		WHEN 'person.email_kind' THEN RETURN 'CASE WHEN pql.email_host(coalesce(p.email, s.signup ->> ''email'')) IS NOT NULL THEN coalesce(d.kind, ''work'') END';
+		WHEN 'person.signup_source' THEN RETURN 's.signup -> ''signup_source''';
+		WHEN 'person.paid_before_trial' THEN RETURN 'coalesce(p.paid_at < s.started_at, false)';
+		WHEN 'trial.started_at' THEN RETURN 'to_jsonb(s.started_at)';
+		WHEN 'trial.ends_at' THEN RETURN 'to_jsonb(s.ends_at)';
+		WHEN 'trial.plan' THEN RETURN 's.plan';
+		WHEN 'trial.converted_at' THEN RETURN 'to_jsonb(CASE WHEN s.converted_at <= $1 THEN s.converted_at END)';
+		WHEN 'trial.mrr' THEN RETURN 'to_jsonb(CASE WHEN s.converted_at <= $1 THEN s.mrr END)';
+		WHEN 'trial.conversion_source' THEN RETURN 'CASE WHEN s.converted_at <= $1 THEN s.conversion_source END';
+		ELSE
+	END CASE;
+	IF section NOT IN ('person', 'account') OR key = 'attributes' THEN
+		RETURN NULL;
+	END IF;
+	stem := key;
+	SELECT a.atttypid INTO type FROM pg_attribute a
+	WHERE a.attrelid = ('pql.' || section)::regclass AND a.attname = key AND a.attnum > 0 AND NOT a.attisdropped;
+	IF FOUND THEN
+		RETURN CASE WHEN type IN ('text'::regtype, 'int4'::regtype, 'int8'::regtype, 'bool'::regtype) THEN format('%s.%I', row_of, key)
+			ELSE format('to_jsonb(%s.%I)', row_of, key) END;
+	END IF;
+	stem := split_part(key, '.', 1);
+	PERFORM FROM pg_attribute a
+	WHERE a.attrelid = ('pql.' || section)::regclass AND a.attname = stem AND stem <> 'attributes' AND a.attnum > 0 AND NOT a.attisdropped;
+	RETURN CASE WHEN FOUND AND stem <> key THEN
+		format('to_jsonb(%s.%I) #> %L::text[]', row_of, stem, string_to_array(substr(key, length(stem) + 2), '.')) END;
+END
+$$;
+COMMENT ON FUNCTION pql.fact_expression(text, boolean) IS 'Where a fact stands in pql''s tables, as an expression; NULL when only attributes may have it. default_only: what holds when neither column nor attribute says it.';
+
+CREATE FUNCTION pql.population_queries(model jsonb, known_at timestamptz DEFAULT NULL, OUT signups text, OUT keys text, OUT profiles text, OUT lists text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	info record := pql.model_info(model);
+	facts text[] := info.facts;
+	by_signup boolean := NOT EXISTS (SELECT FROM pql.trial);
+	any_fact boolean := EXISTS (SELECT FROM pql.fact);
+	accounts_change boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name = 'person.account_id');
+	leads_known boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name >= 'lead.' AND f.name < 'lead/');
+	share CONSTANT text := 'pql.user_hash(%1$s.user_id) >= $3 AND pql.user_hash(%1$s.user_id) < $4';
+	-- trials of users who have one in the range asked for: the next one ends the one before
+	in_range CONSTANT text := 't.started_at > ''-infinity'' AND t.started_at < ''infinity''';
+	asked CONSTANT text := '($5 IS NULL OR %1$s.started_at >= $5) AND ($6 IS NULL OR %1$s.started_at < $6)';
+	trials text;
+	account text := 'p.account_id';
+	subjects text;
+	columns text;
+BEGIN
+	IF by_signup THEN
+		signups := format($q$SELECT array_agg(e.user_id), array_agg(e.occurred_at), array_agg(e.properties)
+			FROM (SELECT DISTINCT ON (x.user_id, x.occurred_at) x.user_id, x.occurred_at, x.properties
+				FROM (%s) x WHERE x.event = 'signup_complete' AND x.occurred_at > '-infinity' AND x.occurred_at <= $1
+				ORDER BY x.user_id, x.occurred_at, x.properties) e$q$, pql.event_query(population_queries.known_at));
+		trials := '(SELECT u.user_id, u.started_at, NULL::timestamptz AS ends_at, NULL::text AS plan, NULL::timestamptz AS converted_at,
+			NULL::float8 AS mrr, NULL::text AS conversion_source, u.signup FROM unnest($7, $8, $9) u (user_id, started_at, signup))';
+	ELSE
+		trials := '(SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.converted_at, r.mrr, r.conversion_source, NULL::jsonb AS signup FROM pql.trial r)';
+	END IF;
+
+	IF info.per_trial THEN
+		keys := format('SELECT t.user_id, t.started_at, t.converted_at FROM %s t WHERE %s AND %s', trials, in_range, format(share, 't'))
+			|| format(' AND (($5 IS NULL AND $6 IS NULL) OR t.user_id IN (SELECT o.user_id FROM %s o WHERE %s))', trials, format(asked, 'o'));
+		subjects := format('(SELECT t.* FROM %s t WHERE %s AND t.started_at <= $1 AND %s AND %s)', trials, in_range, format(share, 't'), format(asked, 't'));
+	ELSE
+		subjects := format($q$(SELECT x.user_id, min(x.started_at) AS started_at, min(x.converted_at) AS converted_at%s
+			FROM (SELECT t.user_id, t.started_at, t.converted_at, t.ends_at, t.plan, t.mrr, t.conversion_source, t.signup
+				FROM %s t WHERE %s AND t.started_at <= $1
+				UNION ALL
+				SELECT p.user_id, CASE WHEN isfinite(p.signed_up_at) THEN p.signed_up_at END, p.paid_at, NULL, NULL, NULL, NULL, NULL FROM pql.person p) x
+			WHERE %s
+			GROUP BY x.user_id
+			HAVING (min(x.started_at) IS NULL OR min(x.started_at) <= $1) AND ($5 IS NULL OR min(x.started_at) >= $5) AND ($6 IS NULL OR min(x.started_at) < $6))$q$,
+			(SELECT string_agg(CASE WHEN c.needed THEN format(', (array_agg(x.%1$I ORDER BY x.started_at DESC NULLS LAST))[1] AS %1$I', c.name)
+				ELSE format(', NULL::%s AS %I', c.type, c.name) END, '' ORDER BY c.name)
+			FROM (VALUES ('ends_at', 'timestamptz', EXISTS (SELECT FROM unnest(facts) f WHERE f IN ('trial.days_left', 'trial.ends_at'))),
+				('plan', 'text', 'trial.plan' = ANY (facts)), ('mrr', 'float8', 'trial.mrr' = ANY (facts)),
+				('conversion_source', 'text', 'trial.conversion_source' = ANY (facts)), ('signup', 'jsonb', by_signup)) c (name, type, needed)),
+			trials, in_range, format(share, 'x'));
+		keys := format('SELECT k.user_id, k.started_at, NULL::timestamptz FROM %s k', subjects);
+	END IF;
+
+	IF accounts_change THEN
+		account := 'CASE WHEN f.subject IS NULL THEN p.account_id ELSE f.latest #>> ''{}'' END';
+	END IF;
+	-- told by the address, where nobody says it
+	IF 'person.email_local' = ANY (facts) AND 'person.email' <> ALL (facts) THEN
+		facts := facts || 'person.email'::text;
+	END IF;
+	SELECT coalesce(string_agg(format(', %s AS %I', c.expression, c.name), ''), '') INTO columns
+	FROM (
+		SELECT f AS name, pql.fact_expression(f) AS expression FROM unnest(facts) f
+		UNION ALL
+		SELECT 'default:' || f, pql.fact_expression(f, true) FROM unnest(facts) f WHERE by_signup OR f = 'account.members'
+		UNION ALL
+		SELECT 'since:' || v.fact, v.place FROM (VALUES ('person.opted_out', 'p.opted_out_at'), ('person.suppressed', 'p.suppressed_at')) v (fact, place)
+		WHERE v.fact = ANY (facts)
+	) c
+	WHERE c.expression IS NOT NULL;
+	profiles := format('SELECT s.user_id, %s AS account_id, s.started_at, s.ends_at, CASE WHEN s.converted_at <= $1 THEN s.converted_at END AS converted_at, ', account)
+		|| CASE WHEN any_fact THEN 'hp.history, ha.history, ' ELSE 'NULL::jsonb, NULL::jsonb, ' END
+		|| CASE WHEN leads_known THEN 'hl.history, ' ELSE 'NULL::jsonb, ' END
+		|| 'p.attributes, ' || CASE WHEN EXISTS (SELECT FROM unnest(facts) u WHERE u LIKE 'account.%') THEN 'a.attributes' ELSE 'NULL::jsonb' END
+		|| columns
+		|| format(' FROM %s s LEFT JOIN pql.person p ON p.user_id = s.user_id', subjects)
+		|| CASE WHEN accounts_change THEN $q$ LEFT JOIN (
+			SELECT r.subject, (array_agg(r.value ORDER BY r.recorded_at DESC)
+				FILTER (WHERE r.recorded_at <= $1 AND ($2 IS NULL OR r.recorded_at <= $2)))[1] AS latest
+			FROM pql.fact r WHERE r.name = 'person.account_id' GROUP BY r.subject) f ON f.subject = p.user_id$q$ ELSE '' END
+		|| CASE WHEN EXISTS (SELECT FROM unnest(facts) u WHERE u LIKE 'account.%') THEN format(' LEFT JOIN pql.account a ON a.account_id = %s', account) ELSE '' END
+		|| CASE WHEN 'person.email_kind' = ANY (facts) THEN
+			' LEFT JOIN pql.email_domain d ON d.domain = pql.email_host(coalesce(p.email, s.signup ->> ''email''))' ELSE '' END
+		|| CASE WHEN any_fact THEN
+			' LEFT JOIN pql.fact_history_at($1, $2) hp ON hp.subject = s.user_id'
+			|| format(' LEFT JOIN pql.fact_history_at($1, $2) ha ON ha.subject = %s', account) ELSE '' END
+		|| CASE WHEN leads_known THEN ' LEFT JOIN pql.lead_history_at($1, $2) hl ON hl.subject = s.user_id' ELSE '' END
+		|| CASE WHEN 'account.members' = ANY (facts) THEN format($q$ LEFT JOIN (
+			SELECT m.account_id, count(*) AS members FROM pql.account_of_at($1, $2) m
+			WHERE m.signed_up_at IS NULL OR m.signed_up_at <= $1 GROUP BY m.account_id) n ON n.account_id = %s$q$, account) ELSE '' END;
+	IF info.lists <> '{}' THEN
+		lists := format('SELECT e.list, lower(e.entry) FROM pql.list_entry e WHERE e.list = ANY (%L::text[])', info.lists);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION pql.population_queries(jsonb, timestamptz) IS 'For a model: signups (users, starts and properties of the event signup_complete as arrays; NULL unless pql.trial is empty), keys (user, start, conversion), profiles (one row a subject, a column a fact), lists (entries of the lists it asks). Parameters: $1 as_of, $2 known_at, $3 and $4 from and until which pql.user_hash, $5 and $6 from and until which start, $7 to $9 what signups gave.';

@@ -1,0 +1,80 @@
+/*
+ * query.c: running SQL from C, row by row.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "tcop/dest.h"
+#include "utils/memutils.h"
+
+#include "query.h"
+
+typedef struct RowReceiver
+{
+	DestReceiver pub;
+	PqlTakeRow take;
+	void *state;
+	MemoryContext context;
+} RowReceiver;
+
+static void
+start_rows(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowReceiver *r = (RowReceiver *) self;
+	MemoryContext old = MemoryContextSwitchTo(r->context);
+
+	slot_getallattrs(slot);
+	r->take(r->state, slot);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(r->context);
+	return true;
+}
+
+static void
+end_rows(DestReceiver *self)
+{
+}
+
+void
+pql_query(const char *sql, const PqlArgs *args, PqlTakeRow take, void *state)
+{
+	RowReceiver receiver = {0};
+	SPIExecuteOptions options = {0};
+	int result;
+
+	receiver.pub.receiveSlot = receive_row;
+	receiver.pub.rStartup = start_rows;
+	receiver.pub.rShutdown = end_rows;
+	receiver.pub.rDestroy = end_rows;
+	receiver.pub.mydest = DestTuplestore; /* any but None, which would say that nothing was read */
+	receiver.take = take;
+	receiver.state = state;
+	receiver.context =
+		AllocSetContextCreate(CurrentMemoryContext, "pql row", ALLOCSET_DEFAULT_SIZES);
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	options.read_only = true;
+	options.dest = &receiver.pub;
+	if (args != NULL && args->n > 0)
+	{
+		options.params = makeParamList(args->n);
+		for (int i = 0; i < args->n; i++)
+		{
+			options.params->params[i].ptype = args->type[i];
+			options.params->params[i].value = args->value[i];
+			options.params->params[i].isnull = args->null[i];
+			options.params->params[i].pflags = PARAM_FLAG_CONST;
+		}
+	}
+	result = SPI_execute_extended(sql, &options);
+	if (result != SPI_OK_SELECT)
+		elog(ERROR, "query failed: %s", SPI_result_code_string(result));
+	SPI_finish();
+	MemoryContextDelete(receiver.context);
+}

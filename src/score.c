@@ -1,0 +1,1279 @@
+/*
+ * score.c: scoring a whole population: pql.score_all and pql.score_path.
+ *
+ * Every process of the crew lets all users in, reads its share of the blocks, and hands over the
+ * evidence of users that are not its own to judge. Then each reads the profiles of its own users,
+ * judges them, and the leader collects the rows:
+ *
+ *     keys → events of some blocks → evidence of all users → evidence of own users → verdicts
+ *
+ * When that would take too much memory, the upper half of the users is put off to another pass.
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "libpq/pqformat.h"
+#include "miscadmin.h"
+#include "optimizer/cost.h"
+#include "optimizer/paths.h"
+#include "portability/instr_time.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "crew.h"
+#include "profile.h"
+#include "query.h"
+#include "scan.h"
+#include "settings.h"
+#include "verdict_row.h"
+
+/* Columns of pql.score_all before those of the verdict. */
+#define ROW_USER_ID 0
+#define ROW_ACCOUNT_ID 1
+#define ROW_STARTED_AT 2
+#define ROW_VERDICT 3
+#define ROW_COLUMNS (ROW_VERDICT + PQL_VERDICT_COLUMNS)
+
+/* Blocks taken at once: what a block range index summarises by default, and enough to be read
+ * ahead. */
+#define CHUNK 128
+
+/* A message is sent when it has grown to this. */
+#define MESSAGE_SIZE (16 * 1024)
+
+/* ---- the job ---- */
+
+/* Rows that repeat others, of one table. */
+typedef struct JobRepeats
+{
+	Oid table;
+	int n;
+	int size;
+	ItemPointer rows;
+} JobRepeats;
+
+typedef struct JobSource
+{
+	Oid relation;
+	Jsonb *mapping;
+	char *gather; /* the query that gathers it, where it is not scanned; else NULL */
+	PqlSource *source;
+} JobSource;
+
+/* What is to be done: the same for all processes. */
+typedef struct Job
+{
+	Jsonb *document;
+	int64 as_of;
+	int64 known_at; /* PQL_NEVER: does not matter */
+	int64 from;     /* PQL_ALWAYS */
+	int64 until;    /* PQL_NEVER */
+	bool detail;
+	bool skip_gated;
+	bool any_gathered; /* a source is not scanned */
+	int64 memory;      /* bytes, per process */
+	char *signups;     /* queries, or NULL */
+	char *keys;
+	char *profiles;
+	char *lists;
+	int nsources;
+	JobSource *sources;
+	int nrepeats;
+	JobRepeats *repeats;
+} Job;
+
+static void
+pack_text(StringInfo out, const char *text)
+{
+	pq_sendint32(out, text == NULL ? 0 : strlen(text) + 1);
+	if (text != NULL)
+		appendBinaryStringInfo(out, text, strlen(text) + 1);
+}
+
+static void
+pack_varlena(StringInfo out, const void *value)
+{
+	pq_sendint32(out, VARSIZE(value));
+	appendBinaryStringInfo(out, value, VARSIZE(value));
+}
+
+static char *
+unpack_bytes(StringInfo in)
+{
+	int size = pq_getmsgint(in, 4);
+	char *bytes;
+
+	if (size == 0)
+		return NULL;
+	bytes = palloc(size);
+	pq_copymsgbytes(in, bytes, size);
+	return bytes;
+}
+
+/* Sources that are not scanned stay with the leader. */
+static void
+pack_job(const Job *job, StringInfo out)
+{
+	int scanned = 0;
+
+	initStringInfo(out);
+	pack_varlena(out, job->document);
+	pq_sendint64(out, job->as_of);
+	pq_sendint64(out, job->known_at);
+	pq_sendint64(out, job->from);
+	pq_sendint64(out, job->until);
+	pq_sendbyte(out, job->detail);
+	pq_sendbyte(out, job->skip_gated);
+	pq_sendbyte(out, job->any_gathered);
+	pq_sendint64(out, job->memory);
+	pack_text(out, job->signups);
+	pack_text(out, job->keys);
+	pack_text(out, job->profiles);
+	pack_text(out, job->lists);
+	for (int i = 0; i < job->nsources; i++)
+		scanned += job->sources[i].gather == NULL;
+	pq_sendint32(out, scanned);
+	for (int i = 0; i < job->nsources; i++)
+		if (job->sources[i].gather == NULL)
+		{
+			pq_sendint32(out, job->sources[i].relation);
+			pack_varlena(out, job->sources[i].mapping);
+		}
+	pq_sendint32(out, job->nrepeats);
+	for (int i = 0; i < job->nrepeats; i++)
+	{
+		pq_sendint32(out, job->repeats[i].table);
+		pq_sendint32(out, job->repeats[i].n);
+		appendBinaryStringInfo(out, (char *) job->repeats[i].rows,
+							   job->repeats[i].n * sizeof(ItemPointerData));
+	}
+}
+
+static Job *
+unpack_job(const void *packed, Size size)
+{
+	Job *job = palloc0(sizeof(Job));
+	StringInfoData in;
+
+	in.data = unconstify(void *, packed);
+	in.len = in.maxlen = size;
+	in.cursor = 0;
+	job->document = (Jsonb *) unpack_bytes(&in);
+	job->as_of = pq_getmsgint64(&in);
+	job->known_at = pq_getmsgint64(&in);
+	job->from = pq_getmsgint64(&in);
+	job->until = pq_getmsgint64(&in);
+	job->detail = pq_getmsgbyte(&in);
+	job->skip_gated = pq_getmsgbyte(&in);
+	job->any_gathered = pq_getmsgbyte(&in);
+	job->memory = pq_getmsgint64(&in);
+	job->signups = unpack_bytes(&in);
+	job->keys = unpack_bytes(&in);
+	job->profiles = unpack_bytes(&in);
+	job->lists = unpack_bytes(&in);
+	job->nsources = pq_getmsgint(&in, 4);
+	job->sources = palloc0(Max(1, job->nsources) * sizeof(JobSource));
+	for (int i = 0; i < job->nsources; i++)
+	{
+		job->sources[i].relation = pq_getmsgint(&in, 4);
+		job->sources[i].mapping = (Jsonb *) unpack_bytes(&in);
+	}
+	job->nrepeats = pq_getmsgint(&in, 4);
+	job->repeats = palloc0(Max(1, job->nrepeats) * sizeof(JobRepeats));
+	for (int i = 0; i < job->nrepeats; i++)
+	{
+		JobRepeats *r = &job->repeats[i];
+
+		r->table = pq_getmsgint(&in, 4);
+		r->n = pq_getmsgint(&in, 4);
+		r->rows = palloc(Max(1, r->n) * sizeof(ItemPointerData));
+		pq_copymsgbytes(&in, (char *) r->rows, r->n * sizeof(ItemPointerData));
+	}
+	pq_getmsgend(&in);
+	return job;
+}
+
+/* ---- one process at work ---- */
+
+/* What takes time. */
+typedef enum Phase
+{
+	LOADING_KEYS,
+	READING_EVENTS,
+	HANDING_OVER,
+	JUDGING,
+	PHASES
+} Phase;
+
+/* Where the arrays that `signups` gives stand among the queries' parameters. */
+#define FIRST_SIGNUP_ARG 6
+#define SIGNUP_ARGS 3
+
+typedef struct Work
+{
+	Job *job;
+	PqlCrew *crew;
+	PqlModel *model;
+	PqlArena *arena;
+	PqlPopulation *population;
+	PqlScan scan;
+	int nleaves;
+	PqlLeaf *leaves;
+	PqlListEntries *lists;
+	PqlProfileRows *profiles;
+	PqlVerdictWords *words;
+	PqlArgs args; /* of the job's queries */
+	uint64 low;   /* users of this pass */
+	uint64 own_low;
+	uint64 own_high; /* users that this process judges */
+	TupleDesc desc;
+	MemoryContext pass;
+	int64 until_check;   /* rows until memory is looked at again */
+	StringInfo outgoing; /* messages being written, one for each of the crew */
+	instr_time began;
+	double spent[PHASES]; /* milliseconds */
+	/* the leader's */
+	Tuplestorestate *rows;
+	TupleTableSlot *received;
+} Work;
+
+static bool
+open_users(const Work *w)
+{
+	return !w->model->per_trial && !w->job->skip_gated && w->job->from == PQL_ALWAYS &&
+		   w->job->until == PQL_NEVER;
+}
+
+static void
+set_args(Work *w, uint64 low, uint64 high)
+{
+	const Job *job = w->job;
+
+	w->args.n = 0;
+	pql_arg(&w->args, TIMESTAMPTZOID, TimestampTzGetDatum(job->as_of), false);
+	pql_arg(&w->args, TIMESTAMPTZOID, TimestampTzGetDatum(job->known_at),
+			job->known_at == PQL_NEVER);
+	pql_arg(&w->args, INT8OID, Int64GetDatum(low), false);
+	pql_arg(&w->args, INT8OID, Int64GetDatum(high), false);
+	pql_arg(&w->args, TIMESTAMPTZOID, TimestampTzGetDatum(job->from), job->from == PQL_ALWAYS);
+	pql_arg(&w->args, TIMESTAMPTZOID, TimestampTzGetDatum(job->until), job->until == PQL_NEVER);
+	w->args.n += SIGNUP_ARGS; /* they stay as they are */
+}
+
+static void
+take_signups(void *state, TupleTableSlot *slot)
+{
+	Work *w = state;
+
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(w));
+
+	for (int i = 0; i < SIGNUP_ARGS; i++)
+	{
+		w->args.null[FIRST_SIGNUP_ARG + i] = slot->tts_isnull[i];
+		if (!slot->tts_isnull[i])
+			w->args.value[FIRST_SIGNUP_ARG + i] =
+				PointerGetDatum(PG_DETOAST_DATUM_COPY(slot->tts_values[i]));
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static void
+take_list_entry(void *state, TupleTableSlot *slot)
+{
+	Work *w = state;
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(w));
+
+	pql_list_entries_add(w->lists, TextDatumGetCString(slot->tts_values[0]),
+						 TextDatumGetCString(slot->tts_values[1]));
+	MemoryContextSwitchTo(old);
+}
+
+/* The upper half of the users waits for another pass when memory is used up, or another process's
+ * is. */
+static void
+check_memory(Work *w)
+{
+	PqlBoard *board = pql_crew_board(w->crew);
+	PqlPopulation *p = w->population;
+	uint64 high = pg_atomic_read_u64(&board->high);
+
+	while (pql_population_bytes(p) > w->job->memory && high - w->low > 1)
+	{
+		uint64 half = w->low + (high - w->low) / 2;
+
+		/* another process may have been first */
+		if (pg_atomic_compare_exchange_u64(&board->high, &high, half))
+			high = half;
+		if (high < p->high)
+			pql_population_narrow(p, high);
+	}
+	if (high < p->high)
+		pql_population_narrow(p, high);
+}
+
+static void
+take_key(void *state, TupleTableSlot *slot)
+{
+	Work *w = state;
+	text *id;
+	PqlKey key;
+	int64 started_at = PQL_ALWAYS;
+	int64 converted_at = PQL_NEVER;
+
+	if (slot->tts_isnull[0])
+		return;
+	id = DatumGetTextPP(slot->tts_values[0]);
+	pql_key_make(&key, VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
+	if (!pql_population_wants(w->population, &key))
+		return;
+	if (!slot->tts_isnull[1])
+		started_at = DatumGetTimestampTz(slot->tts_values[1]);
+	if (!PQL_INSTANT_OK(started_at))
+	{
+		if (w->model->per_trial)
+			return;
+		started_at = PQL_ALWAYS;
+	}
+	if (!slot->tts_isnull[2])
+		converted_at = DatumGetTimestampTz(slot->tts_values[2]);
+	pql_population_admit(w->population, &key, started_at, converted_at);
+	if (--w->until_check <= 0)
+	{
+		w->until_check = 1024;
+		CHECK_FOR_INTERRUPTS();
+		check_memory(w);
+	}
+}
+
+/* ---- reading events ---- */
+
+static JobRepeats *
+repeats_of(Job *job, Oid table)
+{
+	for (int i = 0; i < job->nrepeats; i++)
+		if (job->repeats[i].table == table)
+			return &job->repeats[i];
+	return NULL;
+}
+
+static void
+open_leaves(Work *w)
+{
+	for (int i = 0; i < w->job->nsources; i++)
+	{
+		JobSource *s = &w->job->sources[i];
+		ListCell *cell;
+
+		if (s->gather != NULL)
+			continue;
+		if (s->source == NULL)
+			s->source =
+				pql_source_open(s->relation, s->mapping, w->model, w->job->known_at != PQL_NEVER);
+		if (s->source->obstacle != NULL)
+			elog(ERROR, "%s cannot be scanned in a worker: %s", s->source->name,
+				 s->source->obstacle);
+		w->leaves = w->leaves == NULL
+						? palloc((list_length(s->source->leaves) + 1) * sizeof(PqlLeaf))
+						: repalloc(w->leaves, (w->nleaves + list_length(s->source->leaves) + 1) *
+												  sizeof(PqlLeaf));
+		foreach (cell, s->source->leaves)
+		{
+			PqlLeaf *leaf = &w->leaves[w->nleaves++];
+			JobRepeats *repeats = repeats_of(w->job, lfirst_oid(cell));
+
+			pql_leaf_open(leaf, s->source, lfirst_oid(cell), w->model);
+			if (repeats != NULL)
+			{
+				leaf->repeats = repeats->rows;
+				leaf->nrepeats = repeats->n;
+			}
+		}
+	}
+}
+
+static uint64
+chunks_of(const PqlLeaf *leaf)
+{
+	return (leaf->nblocks + (uint64) CHUNK - 1) / CHUNK;
+}
+
+static void
+scan_events(Work *w)
+{
+	PqlBoard *board = pql_crew_board(w->crew);
+
+	for (;;)
+	{
+		uint64 chunk = pg_atomic_fetch_add_u64(&board->next, 1);
+		int i = 0;
+		BlockNumber from;
+
+		while (i < w->nleaves && chunk >= chunks_of(&w->leaves[i]))
+			chunk -= chunks_of(&w->leaves[i++]);
+		if (i == w->nleaves)
+			break;
+		from = chunk * CHUNK;
+		pql_scan_blocks(&w->scan, &w->leaves[i], from, Min(from + CHUNK, w->leaves[i].nblocks));
+		check_memory(w);
+	}
+}
+
+/* ---- the other path ---- */
+
+static void
+take_gathered(void *state, TupleTableSlot *slot)
+{
+	Work *w = state;
+	text *id;
+	PqlKey key;
+	bytea *packed;
+	StringInfoData in;
+	PqlEvidence *evidence;
+	PqlArena *arena = w->model->layout.arena;
+
+	id = DatumGetTextPP(slot->tts_values[0]);
+	pql_key_make(&key, VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
+	if (!pql_population_wants(w->population, &key))
+		return;
+	packed = DatumGetByteaPP(slot->tts_values[2]);
+	in.data = VARDATA_ANY(packed);
+	in.len = in.maxlen = VARSIZE_ANY_EXHDR(packed);
+	in.cursor = 0;
+	/* for this row only: it is copied or merged */
+	w->model->layout.arena = NULL;
+	evidence = pql_evidence_read(&in, &w->model->layout);
+	w->model->layout.arena = arena;
+	if (open_users(w) || pql_population_find(w->population, &key) != NULL)
+		pql_population_receive(
+			w->population, &key,
+			slot->tts_isnull[1] ? PQL_ALWAYS : DatumGetTimestampTz(slot->tts_values[1]), evidence);
+	if (--w->until_check <= 0)
+	{
+		w->until_check = 1024;
+		check_memory(w);
+	}
+}
+
+static void
+gather_events(Work *w)
+{
+	for (int i = 0; i < w->job->nsources; i++)
+		if (w->job->sources[i].gather != NULL)
+			pql_query(w->job->sources[i].gather, &w->args, take_gathered, w);
+}
+
+/* ---- handing over ---- */
+
+/* One trial's evidence on its way to another process; its id and contents follow, aligned. */
+typedef struct Parcel
+{
+	int64 started_at;
+	uint32 id_length;
+	uint32 evidence_size; /* 0: only the user is known */
+} Parcel;
+
+static void
+take_parcels(void *state, int from, char *bytes, Size size)
+{
+	Work *w = state;
+	Size at = 0;
+
+	while (at < size)
+	{
+		Parcel *parcel = (Parcel *) (bytes + at);
+		char *id = (char *) (parcel + 1);
+		PqlEvidence *evidence = NULL;
+		PqlKey key;
+
+		if (parcel->evidence_size > 0)
+		{
+			evidence = (PqlEvidence *) (id + MAXALIGN(parcel->id_length));
+			evidence->layout = &w->model->layout;
+		}
+		pql_key_make(&key, id, parcel->id_length);
+		pql_population_receive(w->population, &key, parcel->started_at, evidence);
+		at += sizeof(Parcel) + MAXALIGN(parcel->id_length) + MAXALIGN(parcel->evidence_size);
+	}
+}
+
+static void
+flush(Work *w, int to, PqlTakeMessage take)
+{
+	StringInfo out = &w->outgoing[to];
+
+	if (out->len > 0)
+		pql_crew_send(w->crew, to, out->data, out->len, take, w);
+	resetStringInfo(out);
+}
+
+static void
+pad(StringInfo out)
+{
+	static const char zeros[MAXIMUM_ALIGNOF] = {0};
+
+	appendBinaryStringInfo(out, zeros, MAXALIGN(out->len) - out->len);
+}
+
+static void
+post(Work *w, int to, const char *id, int length, int64 started_at, const PqlEvidence *evidence)
+{
+	StringInfo out = &w->outgoing[to];
+	Parcel parcel = {started_at, length, evidence != NULL ? pql_evidence_bytes(evidence) : 0};
+
+	appendBinaryStringInfo(out, (char *) &parcel, sizeof(parcel));
+	appendBinaryStringInfo(out, id, length);
+	pad(out);
+	if (evidence != NULL)
+	{
+		appendBinaryStringInfo(out, (const char *) evidence, parcel.evidence_size);
+		pad(out);
+	}
+	if (out->len >= MESSAGE_SIZE)
+		flush(w, to, take_parcels);
+}
+
+/* Which of the crew judges the users of a hash. */
+static int
+owner(const Work *w, uint64 upper, uint64 high)
+{
+	return (int) ((upper - w->low) * pql_crew_size(w->crew) / (high - w->low));
+}
+
+/* The least hash of process k's users, or the end of the last one's. */
+static uint64
+share_begins(const Work *w, int k, uint64 high)
+{
+	uint64 n = pql_crew_size(w->crew);
+
+	return w->low + ((high - w->low) * k + n - 1) / n;
+}
+
+static void
+hand_over(Work *w, uint64 high)
+{
+	PqlPopulation *p = w->population;
+	int me = pql_crew_me(w->crew);
+	uint64 size = p->mask + 1;
+	PqlMember *members = p->members;
+
+	if (pql_crew_size(w->crew) == 1)
+		return;
+	/* what comes in while we send belongs to us, and may move our members: look at a copy */
+	members = MemoryContextAllocHuge(w->pass, size * sizeof(PqlMember));
+	memcpy(members, p->members, size * sizeof(PqlMember));
+	for (uint64 i = 0; i < size; i++)
+	{
+		PqlMember *m = &members[i];
+		char buffer[PQL_KEY_BYTES];
+		const char *id;
+		int length;
+		PqlKey key;
+		int to;
+
+		if (pql_member_free(m) || pql_member_held(m) == NULL)
+			continue;
+		id = pql_member_id(m, buffer, &length);
+		pql_key_make(&key, id, length);
+		to = owner(w, key.hash >> 32, high);
+		if (to == me)
+			continue;
+		if (pql_member_many(m))
+		{
+			PqlTrials *trials = pql_member_held(m);
+
+			for (int k = 0; k < trials->n; k++)
+				if (trials->trial[k].evidence != NULL)
+					post(w, to, id, length, trials->trial[k].started_at, trials->trial[k].evidence);
+		}
+		else
+			post(w, to, id, length, m->since, pql_member_held(m));
+		if ((i & 0xFFF) == 0)
+		{
+			CHECK_FOR_INTERRUPTS();
+			pql_crew_poll(w->crew, take_parcels, w);
+		}
+	}
+	pfree(members);
+	for (int to = 0; to < pql_crew_size(w->crew); to++)
+		if (to != me)
+			flush(w, to, take_parcels);
+	pql_crew_done(w->crew, -1, take_parcels, w);
+	pql_crew_wait_done(w->crew, -1, take_parcels, w);
+}
+
+/* ---- judging ---- */
+
+/* The leader: rows that a worker has judged. */
+static void
+take_rows(void *state, int from, char *bytes, Size size)
+{
+	Work *w = state;
+	Size at = 0;
+
+	while (at < size)
+	{
+		MinimalTuple tuple = (MinimalTuple) (bytes + at);
+
+		ExecStoreMinimalTuple(tuple, w->received, false);
+		tuplestore_puttupleslot(w->rows, w->received);
+		ExecClearTuple(w->received);
+		at += MAXALIGN(tuple->t_len);
+	}
+}
+
+static void
+emit(Work *w, Datum *values, bool *nulls)
+{
+	StringInfo out = &w->outgoing[0];
+	MinimalTuple tuple;
+
+	if (pql_crew_me(w->crew) == 0)
+	{
+		tuplestore_putvalues(w->rows, w->desc, values, nulls);
+		return;
+	}
+	tuple = heap_form_minimal_tuple(w->desc, values, nulls);
+	appendBinaryStringInfo(out, (char *) tuple, tuple->t_len);
+	pad(out);
+	if (out->len >= MESSAGE_SIZE)
+		flush(w, 0, take_rows);
+}
+
+static void
+judge(Work *w, const PqlProfile *profile, const PqlEvidence *evidence, Datum *values, bool *nulls)
+{
+	const Job *job = w->job;
+	PqlVerdict v;
+
+	pql_judge_subject(w->model, evidence, profile, job->as_of, job->detail, &v);
+	pql_verdict_values(w->words, &v, values + ROW_VERDICT, nulls + ROW_VERDICT);
+	if (job->detail)
+	{
+		values[ROW_VERDICT + PQL_VERDICT_EXPLANATION] =
+			pql_verdict_explained(w->model, evidence, profile, &v, job->as_of, false);
+		nulls[ROW_VERDICT + PQL_VERDICT_EXPLANATION] = false;
+	}
+	emit(w, values, nulls);
+}
+
+/* Was another trial of the user's paid for before this one began? */
+static bool
+paid_before(const PqlTrials *trials, const PqlTrial *this)
+{
+	for (int i = 0; i < trials->n; i++)
+		if (&trials->trial[i] != this && trials->trial[i].converted_at < this->started_at)
+			return true;
+	return false;
+}
+
+static void
+take_profile(void *state, TupleTableSlot *slot)
+{
+	Work *w = state;
+	Datum values[ROW_COLUMNS];
+	bool nulls[ROW_COLUMNS] = {false};
+	text *id;
+	PqlKey key;
+	PqlMember *m;
+	PqlTrial *trial = NULL;
+	PqlTrials *trials = NULL;
+	PqlProfile *profile;
+	int64 next_start = PQL_NEVER;
+
+	if (w->profiles == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(w->pass);
+
+		w->profiles = pql_profile_rows(w->model, CreateTupleDescCopy(slot->tts_tupleDescriptor),
+									   w->job->as_of, w->lists);
+		MemoryContextSwitchTo(old);
+	}
+	id = DatumGetTextPP(slot->tts_values[PQL_P_USER_ID]);
+	pql_key_make(&key, VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
+	m = pql_population_find(w->population, &key);
+	if (m != NULL && pql_member_many(m))
+	{
+		trials = pql_member_held(m);
+		trial = pql_member_trial(m, DatumGetTimestampTz(slot->tts_values[PQL_P_STARTED_AT]));
+		if (trial != NULL && trial + 1 < trials->trial + trials->n)
+			next_start = trial[1].started_at;
+	}
+	profile = pql_profile_of_row(w->profiles, slot, next_start,
+								 trial != NULL && paid_before(trials, trial));
+	if (w->job->skip_gated && !pql_gates_possible(w->model, profile, w->job->as_of))
+		return;
+	if (m != NULL)
+		m->held |= PQL_HELD_SEEN;
+	values[ROW_USER_ID] = slot->tts_values[PQL_P_USER_ID];
+	values[ROW_ACCOUNT_ID] = slot->tts_values[PQL_P_ACCOUNT_ID];
+	nulls[ROW_ACCOUNT_ID] = slot->tts_isnull[PQL_P_ACCOUNT_ID];
+	values[ROW_STARTED_AT] = slot->tts_values[PQL_P_STARTED_AT];
+	nulls[ROW_STARTED_AT] = slot->tts_isnull[PQL_P_STARTED_AT];
+	judge(w, profile,
+		  m == NULL        ? NULL
+		  : trial != NULL  ? trial->evidence
+		  : trials != NULL ? NULL
+						   : pql_member_held(m),
+		  values, nulls);
+	if (--w->until_check <= 0)
+	{
+		w->until_check = 256;
+		CHECK_FOR_INTERRUPTS();
+		if (pql_crew_me(w->crew) == 0)
+			pql_crew_poll(w->crew, take_rows, w);
+	}
+}
+
+/* Users of whom only events are known. */
+static void
+judge_the_rest(Work *w, uint64 high)
+{
+	PqlPopulation *p = w->population;
+	MemoryContext row =
+		AllocSetContextCreate(CurrentMemoryContext, "pql row", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
+
+	if (w->profiles == NULL)
+		w->profiles =
+			pql_profile_rows(w->model, CreateTemplateTupleDesc(0), w->job->as_of, w->lists);
+	old = MemoryContextSwitchTo(row);
+	for (uint64 i = 0; i <= p->mask; i++)
+	{
+		PqlMember *m = &p->members[i];
+		Datum values[ROW_COLUMNS];
+		bool nulls[ROW_COLUMNS] = {false};
+		char buffer[PQL_KEY_BYTES];
+		const char *id;
+		int length;
+		PqlKey key;
+
+		if (pql_member_free(m) || (m->held & PQL_HELD_SEEN) != 0 || m->since != PQL_ALWAYS)
+			continue;
+		id = pql_member_id(m, buffer, &length);
+		pql_key_make(&key, id, length);
+		if (owner(w, key.hash >> 32, high) != pql_crew_me(w->crew))
+			continue;
+		values[ROW_USER_ID] = PointerGetDatum(cstring_to_text_with_len(id, length));
+		nulls[ROW_ACCOUNT_ID] = nulls[ROW_STARTED_AT] = true;
+		judge(w, pql_profile_of_nobody(w->profiles), pql_member_held(m), values, nulls);
+		MemoryContextReset(row);
+		if ((i & 0xFF) == 0 && pql_crew_me(w->crew) == 0)
+			pql_crew_poll(w->crew, take_rows, w);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(row);
+}
+
+/* ---- passes ---- */
+
+/* Counts the time since the last call to a phase. */
+static void
+clock_in(Work *w, Phase phase)
+{
+	instr_time now;
+
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_SUBTRACT(now, w->began);
+	w->spent[phase] += INSTR_TIME_GET_MILLISEC(now);
+	INSTR_TIME_SET_CURRENT(w->began);
+}
+
+static void
+one_pass(Work *w)
+{
+	PqlBoard *board = pql_crew_board(w->crew);
+	bool leads = pql_crew_me(w->crew) == 0;
+	uint64 high;
+
+	/* nobody reads the board of the last pass any more */
+	pql_crew_meet(w->crew);
+	if (leads)
+	{
+		pg_atomic_write_u64(&board->next, 0);
+		pg_atomic_write_u64(&board->high, PQL_HASH_RANGE);
+	}
+	pql_crew_meet(w->crew);
+
+	w->arena = pql_arena_new();
+	w->model->layout.arena = w->arena;
+	w->population = pql_population_new(w->model, w->arena, w->low, PQL_HASH_RANGE);
+	set_args(w, w->low, PQL_HASH_RANGE);
+	INSTR_TIME_SET_CURRENT(w->began);
+	pql_query(w->job->keys, &w->args, take_key, w);
+	clock_in(w, LOADING_KEYS);
+	w->scan.population = w->population;
+	pql_scan_begin(&w->scan);
+	if (leads)
+		gather_events(w);
+	scan_events(w);
+
+	clock_in(w, READING_EVENTS);
+	/* all have read: what no process had to put off is complete */
+	pql_crew_meet(w->crew);
+	high = pg_atomic_read_u64(&board->high);
+	if (high < w->population->high)
+		pql_population_narrow(w->population, high);
+	hand_over(w, high);
+	clock_in(w, HANDING_OVER);
+
+	w->profiles = NULL;
+	w->own_low = share_begins(w, pql_crew_me(w->crew), high);
+	w->own_high = share_begins(w, pql_crew_me(w->crew) + 1, high);
+	set_args(w, w->own_low, w->own_high);
+	pql_query(w->job->profiles, &w->args, take_profile, w);
+	if (open_users(w))
+		judge_the_rest(w, high);
+	if (leads)
+		pql_crew_wait_done(w->crew, -1, take_rows, w);
+	else
+	{
+		flush(w, 0, take_rows);
+		pql_crew_done(w->crew, 0, take_rows, w);
+	}
+	clock_in(w, JUDGING);
+	w->low = high;
+}
+
+/* All that a process does, from the job to its last row. */
+static int
+work(Work *w)
+{
+	MemoryContext old;
+	int passes = 0;
+
+	/* what signups give stands last, and is not known yet */
+	w->args.n = FIRST_SIGNUP_ARG;
+	pql_arg(&w->args, TEXTARRAYOID, (Datum) 0, true);
+	pql_arg(&w->args, TIMESTAMPTZARRAYOID, (Datum) 0, true);
+	pql_arg(&w->args, JSONBARRAYOID, (Datum) 0, true);
+	set_args(w, 0, PQL_HASH_RANGE);
+	if (w->job->signups != NULL)
+		pql_query(w->job->signups, &w->args, take_signups, w);
+	if (w->job->lists != NULL)
+	{
+		w->lists = pql_list_entries();
+		pql_query(w->job->lists, NULL, take_list_entry, w);
+	}
+	open_leaves(w);
+	w->words = pql_verdict_words(w->model);
+	w->outgoing = palloc(pql_crew_size(w->crew) * sizeof(StringInfoData));
+	for (int i = 0; i < pql_crew_size(w->crew); i++)
+		initStringInfo(&w->outgoing[i]);
+	w->scan.model = w->model;
+	w->scan.snapshot = GetActiveSnapshot();
+	w->scan.as_of = w->job->as_of;
+	w->scan.known_at = w->job->known_at;
+	w->scan.open = open_users(w);
+	w->pass = AllocSetContextCreate(CurrentMemoryContext, "pql pass", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(w->pass);
+	while (w->low < PQL_HASH_RANGE)
+	{
+		one_pass(w);
+		MemoryContextReset(w->pass);
+		passes++;
+	}
+	MemoryContextSwitchTo(old);
+	for (int i = 0; i < w->nleaves; i++)
+		pql_leaf_close(&w->leaves[i]);
+	return passes;
+}
+
+/* What only explanations tell is not gathered without need; pql.gather always does. */
+static PqlModel *
+model_for(const Job *job)
+{
+	return job->detail || job->any_gathered ? pql_model_from_jsonb(job->document)
+											: pql_model_brief(job->document);
+}
+
+/* The columns of pql.score_all. */
+static TupleDesc
+row_desc(void)
+{
+	static const struct
+	{
+		const char *name;
+		Oid type;
+	} columns[ROW_COLUMNS] = {
+		{"user_id", TEXTOID},
+		{"account_id", TEXTOID},
+		{"started_at", TIMESTAMPTZOID},
+		{"status", TEXTOID},
+		{"score", INT4OID},
+		{"potential", INT4OID},
+		{"tier", TEXTOID},
+		{"signals", TEXTARRAYOID},
+		{"exclusions", TEXTARRAYOID},
+		{"qualified_at", TIMESTAMPTZOID},
+		{"next_change_at", TIMESTAMPTZOID},
+		{"explanation", JSONBOID},
+	};
+	TupleDesc desc = CreateTemplateTupleDesc(ROW_COLUMNS);
+
+	for (int i = 0; i < ROW_COLUMNS; i++)
+		TupleDescInitEntry(desc, i + 1, columns[i].name, columns[i].type, -1, 0);
+	return desc;
+}
+
+void
+pql_score_work(PqlCrew *crew, const void *packed, Size size)
+{
+	Work *w = palloc0(sizeof(Work));
+
+	w->job = unpack_job(packed, size);
+	w->crew = crew;
+	w->model = model_for(w->job);
+	w->desc = row_desc();
+	work(w);
+}
+
+/* ---- the face ---- */
+
+static void
+take_document(void *state, TupleTableSlot *slot)
+{
+	Jsonb **document = state;
+
+	if (!slot->tts_isnull[0])
+	{
+		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(document));
+
+		*document = DatumGetJsonbPCopy(slot->tts_values[0]);
+		MemoryContextSwitchTo(old);
+	}
+}
+
+/* The document of the active version; an unknown model is an ERROR. */
+static Jsonb *
+active_model(text *name)
+{
+	Jsonb **document = palloc0(sizeof(Jsonb *));
+	PqlArgs args = {0};
+
+	pql_arg(&args, TEXTOID, PointerGetDatum(name), false);
+	pql_query("SELECT pql.model($1)", &args, take_document, document);
+	return *document;
+}
+
+typedef struct Reading
+{
+	Job *job;
+	const PqlModel *model;
+} Reading;
+
+static void
+take_source(void *state, TupleTableSlot *slot)
+{
+	Reading *r = state;
+	Job *job = r->job;
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(job));
+	JobSource *s;
+
+	job->sources = job->sources == NULL
+					   ? palloc(sizeof(JobSource))
+					   : repalloc(job->sources, (job->nsources + 1) * sizeof(JobSource));
+	s = &job->sources[job->nsources++];
+	memset(s, 0, sizeof(*s));
+	s->relation = DatumGetObjectId(slot->tts_values[0]);
+	s->mapping = DatumGetJsonbPCopy(slot->tts_values[1]);
+	s->source = pql_source_open(s->relation, s->mapping, r->model, job->known_at != PQL_NEVER);
+	job->any_gathered |= s->source->obstacle != NULL;
+	MemoryContextSwitchTo(old);
+}
+
+static void
+read_sources(Job *job, const PqlModel *model)
+{
+	Reading reading = {job, model};
+
+	pql_query("SELECT pql.source_relation(s.relation)::oid, s.mapping FROM pql.sources s "
+			  "WHERE s.input = 'events' ORDER BY s.relation",
+			  NULL, take_source, &reading);
+}
+
+static void
+take_repeat(void *state, TupleTableSlot *slot)
+{
+	Job *job = state;
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(job));
+	Oid table = DatumGetObjectId(slot->tts_values[0]);
+	JobRepeats *r = repeats_of(job, table);
+
+	if (r == NULL)
+	{
+		job->repeats = job->repeats == NULL
+						   ? palloc(sizeof(JobRepeats))
+						   : repalloc(job->repeats, (job->nrepeats + 1) * sizeof(JobRepeats));
+		r = &job->repeats[job->nrepeats++];
+		r->table = table;
+		r->n = 0;
+		r->size = 64;
+		r->rows = palloc(r->size * sizeof(ItemPointerData));
+	}
+	if (r->n == r->size)
+	{
+		r->size *= 2;
+		r->rows = repalloc_huge(r->rows, (Size) r->size * sizeof(ItemPointerData));
+	}
+	r->rows[r->n++] = *(ItemPointer) DatumGetPointer(slot->tts_values[1]);
+	MemoryContextSwitchTo(old);
+}
+
+static int
+by_place(const void *a, const void *b)
+{
+	return ItemPointerCompare((ItemPointer) a, (ItemPointer) b);
+}
+
+/* Rows that repeat others, of the tables that are scanned. */
+static void
+read_repeats(Job *job)
+{
+	for (int i = 0; i < job->nsources; i++)
+	{
+		PqlArgs args = {0};
+
+		if (job->sources[i].source->obstacle != NULL)
+			continue;
+		pql_arg(&args, REGCLASSOID, ObjectIdGetDatum(job->sources[i].relation), false);
+		pql_arg(&args, JSONBOID, JsonbPGetDatum(job->sources[i].mapping), false);
+		pql_arg(&args, TIMESTAMPTZOID, TimestampTzGetDatum(job->known_at),
+				job->known_at == PQL_NEVER);
+		pql_query("SELECT r.of_table, r.row_id FROM pql.repeated_rows($1, $2, $3) r", &args,
+				  take_repeat, job);
+	}
+	for (int i = 0; i < job->nrepeats; i++)
+		qsort(job->repeats[i].rows, job->repeats[i].n, sizeof(ItemPointerData), by_place);
+}
+
+static char *
+text_or_null(TupleTableSlot *slot, int column)
+{
+	return slot->tts_isnull[column] ? NULL : TextDatumGetCString(slot->tts_values[column]);
+}
+
+static void
+take_queries(void *state, TupleTableSlot *slot)
+{
+	Job *job = state;
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(job));
+
+	job->signups = text_or_null(slot, 0);
+	job->keys = text_or_null(slot, 1);
+	job->profiles = text_or_null(slot, 2);
+	job->lists = text_or_null(slot, 3);
+	MemoryContextSwitchTo(old);
+}
+
+typedef struct GatherQuery
+{
+	Job *job;
+	JobSource *source;
+} GatherQuery;
+
+static void
+take_gather_query(void *state, TupleTableSlot *slot)
+{
+	GatherQuery *g = state;
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(g->job));
+
+	g->source->gather = text_or_null(slot, 0);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+read_queries(Job *job)
+{
+	PqlArgs args = {0};
+
+	pql_arg(&args, JSONBOID, JsonbPGetDatum(job->document), false);
+	pql_arg(&args, TIMESTAMPTZOID, TimestampTzGetDatum(job->known_at), job->known_at == PQL_NEVER);
+	pql_query("SELECT q.signups, q.keys, q.profiles, q.lists FROM pql.population_queries($1, $2) q",
+			  &args, take_queries, job);
+	pql_arg(&args, OIDOID, (Datum) 0, false);
+	for (int i = 0; i < job->nsources; i++)
+	{
+		GatherQuery g = {job, &job->sources[i]};
+
+		if (g.source->source->obstacle == NULL)
+			continue;
+		args.value[2] = ObjectIdGetDatum(g.source->relation);
+		pql_query("SELECT pql.gather_query($1, $2, $3)", &args, take_gather_query, &g);
+	}
+}
+
+/* As many as the planner would give a scan of all these blocks. */
+static int
+workers_for(const Job *job)
+{
+	uint64 blocks = 0;
+	uint64 threshold = Max(min_parallel_table_scan_size, 1);
+	int workers = 0;
+
+	for (int i = 0; i < job->nsources; i++)
+	{
+		ListCell *cell;
+
+		if (job->sources[i].gather != NULL)
+			continue;
+		foreach (cell, job->sources[i].source->leaves)
+		{
+			Relation leaf = table_open(lfirst_oid(cell), NoLock);
+
+			/* workers do not see temporary tables */
+			if (RelationUsesLocalBuffers(leaf))
+			{
+				table_close(leaf, NoLock);
+				return 0;
+			}
+			blocks += RelationGetNumberOfBlocks(leaf);
+			table_close(leaf, NoLock);
+		}
+	}
+	while (blocks >= threshold && workers < max_parallel_workers_per_gather)
+	{
+		workers++;
+		threshold *= 3;
+	}
+	return workers;
+}
+
+static void
+tell_path(const Work *w, int passes)
+{
+	const Job *job = w->job;
+
+	for (int i = 0; i < job->nsources; i++)
+	{
+		const PqlSource *s = job->sources[i].source;
+
+		ereport(DEBUG1, (s->obstacle == NULL
+							 ? errmsg_internal("pql: %s was scanned by %d processes, in %d passes",
+											   s->name, pql_crew_size(w->crew), passes)
+							 : errmsg_internal("pql: %s was gathered by the aggregate: %s", s->name,
+											   s->obstacle)));
+	}
+	ereport(DEBUG1, (errmsg_internal(
+						"pql: %.1f ms for keys, %.1f for events, %.1f for handing over, %.1f for "
+						"profiles and verdicts",
+						w->spent[LOADING_KEYS], w->spent[READING_EVENTS], w->spent[HANDING_OVER],
+						w->spent[JUDGING])));
+}
+
+/* An argument that is an instant: NULL is `missing`, as infinity is. */
+static int64
+instant_arg(FunctionCallInfo fcinfo, int n, int64 missing)
+{
+	int64 at;
+
+	if (PG_ARGISNULL(n))
+		return missing;
+	at = PG_GETARG_TIMESTAMPTZ(n);
+	return PQL_INSTANT_OK(at) ? at : missing;
+}
+
+static int64
+as_of_arg(FunctionCallInfo fcinfo, int n)
+{
+	int64 at;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(n))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("%s is NULL", PG_ARGISNULL(0) ? "model" : "as_of"),
+						errhint("Write for example pql.score_all('trial', now()).")));
+	at = PG_GETARG_TIMESTAMPTZ(n);
+	if (!PQL_INSTANT_OK(at))
+		ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+						errmsg("as_of is not an instant of the years 1 to 9999"),
+						errhint("Use now(), or the instant to look back to.")));
+	return at;
+}
+
+/*
+ * pql.score_all(model text, as_of timestamptz, known_at timestamptz, detail boolean, started_from
+ * timestamptz, started_until timestamptz, skip_gated boolean) → rows, not strict.
+ *
+ * The verdict on every subject. NULL known_at, started_from, started_until: no limit. ERROR: model
+ * or as_of NULL, an unknown model, a source that is gone or has changed, inside a parallel query.
+ */
+PG_FUNCTION_INFO_V1(pql_score_all);
+Datum
+pql_score_all(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Work *w = palloc0(sizeof(Work));
+	Job *job = palloc0(sizeof(Job));
+	StringInfoData packed;
+	int passes;
+
+	if (IsInParallelMode())
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+						errmsg("pql.score_all cannot run inside a parallel query"),
+						errdetail("It starts workers of its own."),
+						errhint("Do not mark functions that call it PARALLEL SAFE.")));
+	job->as_of = as_of_arg(fcinfo, 1);
+	InitMaterializedSRF(fcinfo, 0);
+	job->known_at = instant_arg(fcinfo, 2, PQL_NEVER);
+	job->detail = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
+	job->from = instant_arg(fcinfo, 4, PQL_ALWAYS);
+	job->until = instant_arg(fcinfo, 5, PQL_NEVER);
+	job->skip_gated = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
+	job->memory = pql_memory_limit();
+	job->document = active_model(PG_GETARG_TEXT_PP(0));
+	w->job = job;
+	w->model = pql_model_from_jsonb(job->document);
+	read_sources(job, w->model);
+	w->model = model_for(job);
+	read_repeats(job);
+	read_queries(job);
+
+	pack_job(job, &packed);
+	w->crew = pql_crew_hire(workers_for(job), packed.data, packed.len);
+	w->rows = rsinfo->setResult;
+	w->desc = rsinfo->setDesc;
+	w->received = MakeSingleTupleTableSlot(w->desc, &TTSOpsMinimalTuple);
+	passes = work(w);
+	tell_path(w, passes);
+	pql_crew_dismiss(w->crew);
+	ExecDropSingleTupleTableSlot(w->received);
+	return (Datum) 0;
+}
+
+/*
+ * pql.score_path(model text) → rows (relation text, path text, reason text), strict: how
+ * pql.score_all would read each source now, for the current user: scan, or aggregate and why.
+ */
+PG_FUNCTION_INFO_V1(pql_score_path);
+Datum
+pql_score_path(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	Job *job = palloc0(sizeof(Job));
+
+	InitMaterializedSRF(fcinfo, 0);
+	job->known_at = PQL_NEVER;
+	job->document = active_model(PG_GETARG_TEXT_PP(0));
+	read_sources(job, pql_model_from_jsonb(job->document));
+	for (int i = 0; i < job->nsources; i++)
+	{
+		const PqlSource *s = job->sources[i].source;
+		Datum values[3] = {CStringGetTextDatum(s->name),
+						   CStringGetTextDatum(s->obstacle == NULL ? "scan" : "aggregate"),
+						   s->obstacle == NULL ? (Datum) 0 : CStringGetTextDatum(s->obstacle)};
+		bool nulls[3] = {false, false, s->obstacle == NULL};
+
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
