@@ -74,4 +74,40 @@ pql_attribute_is_virtual(const FormData_pg_attribute *attribute)
 #endif
 }
 
+/* Beginning an index scan: from 18 on it takes a place for statistics. */
+#if PG_VERSION_NUM >= 180000
+#define pql_index_beginscan(rel, index, snapshot) index_beginscan(rel, index, snapshot, NULL, 1, 0)
+#define pql_index_beginscan_bitmap(index, snapshot, nkeys)                                         \
+	index_beginscan_bitmap(index, snapshot, NULL, nkeys)
+#else
+#define pql_index_beginscan(rel, index, snapshot) index_beginscan(rel, index, snapshot, 1, 0)
+#define pql_index_beginscan_bitmap(index, snapshot, nkeys)                                         \
+	index_beginscan_bitmap(index, snapshot, nkeys)
+#endif
+
+/* Walking through a bitmap of rows, page by page: named anew in 18. */
+#if PG_VERSION_NUM >= 180000
+#define PqlTidIterator TBMPrivateIterator
+#define pql_tid_iterate tbm_begin_private_iterate
+#define pql_tid_end tbm_end_private_iterate
+#define pql_tid_next(iterator, block)                                                              \
+	({                                                                                             \
+		TBMIterateResult result_;                                                                  \
+		bool more_ = tbm_private_iterate(iterator, &result_);                                      \
+		*(block) = result_.blockno;                                                                \
+		more_;                                                                                     \
+	})
+#else
+#define PqlTidIterator TBMIterator
+#define pql_tid_iterate tbm_begin_iterate
+#define pql_tid_end tbm_end_iterate
+#define pql_tid_next(iterator, block)                                                              \
+	({                                                                                             \
+		TBMIterateResult *result_ = tbm_iterate(iterator);                                         \
+		if (result_ != NULL)                                                                       \
+			*(block) = result_->blockno;                                                           \
+		result_ != NULL;                                                                           \
+	})
+#endif
+
 #endif

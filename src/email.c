@@ -9,11 +9,63 @@
 #include "utils/formatting.h"
 
 #include "compat.h"
+#include "email.h"
 
 static bool
 is_blank(char c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+const char *
+pql_email_domain(const char *s, int length, int *domain_length)
+{
+	int end = length;
+	int start;
+	bool ascii = true;
+	char *domain;
+
+	while (end > 0 && is_blank(s[end - 1]))
+		end--;
+	for (start = end; start > 0 && s[start - 1] != '@'; start--)
+	{
+		if (is_blank(s[start - 1]))
+			return NULL;
+		ascii &= !IS_HIGHBIT_SET(s[start - 1]);
+	}
+	if (start == 0 || start == end)
+		return NULL;
+	if (!ascii)
+		domain = str_tolower(s + start, end - start, DEFAULT_COLLATION_OID);
+	else
+	{
+		domain = pnstrdup(s + start, end - start);
+		for (char *p = domain; *p != '\0'; p++)
+			*p = pg_ascii_tolower((unsigned char) *p);
+	}
+	*domain_length = strlen(domain);
+	return domain;
+}
+
+const char *
+pql_email_plain(const char *s, int length, int *plain_length)
+{
+	bool plain = true;
+	char *lower;
+
+	/* blanks, as btrim takes them */
+	while (length > 0 && s[length - 1] == ' ')
+		length--;
+	for (; length > 0 && *s == ' '; s++)
+		length--;
+	for (int i = 0; i < length && plain; i++)
+		plain = !IS_HIGHBIT_SET(s[i]) && !(s[i] >= 'A' && s[i] <= 'Z');
+	*plain_length = length;
+	if (plain)
+		return s;
+	lower = str_tolower(s, length, DEFAULT_COLLATION_OID);
+	*plain_length = strlen(lower);
+	return lower;
 }
 
 /*
@@ -25,30 +77,10 @@ Datum
 pql_email_host(PG_FUNCTION_ARGS)
 {
 	text *email = PG_GETARG_TEXT_PP(0);
-	const char *s = VARDATA_ANY(email);
-	int end = VARSIZE_ANY_EXHDR(email);
-	int start;
-	bool ascii = true;
-	text *host;
+	int length;
+	const char *domain = pql_email_domain(VARDATA_ANY(email), VARSIZE_ANY_EXHDR(email), &length);
 
-	while (end > 0 && is_blank(s[end - 1]))
-		end--;
-	for (start = end; start > 0 && s[start - 1] != '@'; start--)
-	{
-		if (is_blank(s[start - 1]))
-			PG_RETURN_NULL();
-		ascii &= !IS_HIGHBIT_SET(s[start - 1]);
-	}
-	if (start == 0 || start == end)
+	if (domain == NULL)
 		PG_RETURN_NULL();
-	if (!ascii)
-	{
-		char *lower = str_tolower(s + start, end - start, DEFAULT_COLLATION_OID);
-
-		PG_RETURN_TEXT_P(cstring_to_text(lower));
-	}
-	host = cstring_to_text_with_len(s + start, end - start);
-	for (char *p = VARDATA(host); p < (char *) host + VARSIZE(host); p++)
-		*p = pg_ascii_tolower((unsigned char) *p);
-	PG_RETURN_TEXT_P(host);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(domain, length));
 }

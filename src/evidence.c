@@ -27,7 +27,7 @@ typedef struct Adding
 	int64 at;
 	int32 day;
 	int32 trial_day; /* 0: no trial */
-	bool opened;
+	bool looked;
 	struct varlena *properties;
 	const PqlValue *values;
 	PqlValue root;
@@ -245,20 +245,22 @@ touch_slot(PqlEvidence **evidence, int slot)
 	return pql_evidence_slot(*evidence, slot);
 }
 
-/* Like touch_slot, with room for one entry more unless the slot is at its capacity. */
+/*
+ * Room for one more entry of a slot that grows and is not at its most. The evidence may move, and
+ * with it the slot, which is returned.
+ */
 static void *
-touch_growing(PqlEvidence **evidence, int slot)
+make_room(PqlEvidence **evidence, int slot)
 {
 	const PqlSlot *s = &(*evidence)->layout->slots[slot];
-	PqlEntries *entries = touch_slot(evidence, slot);
-	int most = most_entries(s);
+	PqlEntries *entries = pql_evidence_slot(*evidence, slot);
 	uint32 was;
 	uint32 size;
 	int room;
 
-	if (entries->n < entries->room || entries->room == most)
+	if (entries->n < entries->room)
 		return entries;
-	room = Min(most, 2 * entries->room);
+	room = Min(most_entries(s), 2 * entries->room);
 	was = pql_slot_size_for(s, entries->room);
 	size = pql_slot_size_for(s, room);
 	if ((*evidence)->offset[slot] + was / UNIT == (*evidence)->used)
@@ -277,12 +279,14 @@ touch_growing(PqlEvidence **evidence, int slot)
 	return entries;
 }
 
-/* ---- single slots: add ---- */
+/* ---- slots that grow: add ---- */
 
 /* Keeps the earliest instants in order; repeats are kept. */
 static void
-firsts_insert(PqlFirsts *f, int capacity, int64 at)
+firsts_insert(PqlEvidence **evidence, int slot, int64 at)
 {
+	PqlFirsts *f = touch_slot(evidence, slot);
+	int capacity = (*evidence)->layout->slots[slot].capacity;
 	int i = f->entries.n;
 
 	if (i == capacity)
@@ -292,7 +296,10 @@ firsts_insert(PqlFirsts *f, int capacity, int64 at)
 		i--;
 	}
 	else
+	{
+		f = make_room(evidence, slot);
 		f->entries.n++;
+	}
 	for (; i > 0 && f->at[i - 1] > at; i--)
 		f->at[i] = f->at[i - 1];
 	f->at[i] = at;
@@ -306,8 +313,10 @@ keyed_before(const PqlKeyed *a, const PqlKeyed *b)
 
 /* Keeps the keys with the least instants, ordered by (instant, key). */
 static void
-values_insert(PqlValues *v, int capacity, PqlKeyed entry)
+values_insert(PqlEvidence **evidence, int slot, PqlKeyed entry)
 {
+	PqlValues *v = touch_slot(evidence, slot);
+	int capacity = (*evidence)->layout->slots[slot].capacity;
 	int n = v->entries.n;
 	int i;
 
@@ -320,7 +329,10 @@ values_insert(PqlValues *v, int capacity, PqlKeyed entry)
 			return;
 	}
 	else if (n < capacity)
+	{
+		v = make_room(evidence, slot);
 		v->entries.n++;
+	}
 	else if (keyed_before(&entry, &v->entry[capacity - 1]))
 		i--;
 	else
@@ -332,8 +344,10 @@ values_insert(PqlValues *v, int capacity, PqlKeyed entry)
 
 /* Keeps the earliest days, ordered by day, each with its first and last instant. */
 static void
-days_insert(PqlDays *d, int capacity, int32 day, int64 first, int64 last)
+days_insert(PqlEvidence **evidence, int slot, int32 day, int64 first, int64 last)
 {
+	PqlDays *d = touch_slot(evidence, slot);
+	int capacity = (*evidence)->layout->slots[slot].capacity;
 	int i = d->entries.n;
 
 	/* events come mostly in order: look from the end */
@@ -349,29 +363,36 @@ days_insert(PqlDays *d, int capacity, int32 day, int64 first, int64 last)
 	if (i == capacity)
 		return;
 	if (d->entries.n < capacity)
+	{
+		d = make_room(evidence, slot);
 		d->entries.n++;
+	}
 	memmove(&d->entry[i + 1], &d->entry[i], (d->entries.n - i - 1) * sizeof(PqlDaySpan));
 	d->entry[i] = pql_span(day, first, last);
 }
 
 /* Keeps the first instant of each trial day. */
 static void
-day_firsts_insert(PqlDayFirsts *d, uint64 first)
+day_firsts_insert(PqlEvidence **evidence, int slot, uint64 first)
 {
+	PqlDayFirsts *d = touch_slot(evidence, slot);
 	int i = d->entries.n;
 
-	/* events come mostly in order: look from the end */
 	while (i > 0 && pql_first_day(d->first[i - 1]) > pql_first_day(first))
 		i--;
 	if (i > 0 && pql_first_day(d->first[i - 1]) == pql_first_day(first))
 	{
-		d->first[i - 1] = Min(d->first[i - 1], first);
+		if (first < d->first[i - 1])
+			d->first[i - 1] = first;
 		return;
 	}
+	d = make_room(evidence, slot);
 	memmove(&d->first[i + 1], &d->first[i], (d->entries.n - i) * sizeof(uint64));
 	d->first[i] = first;
 	d->entries.n++;
 }
+
+/* ---- other slots: add ---- */
 
 /*
  * Buckets of days (or weeks) counted back from the last one. Moves them so that `day` has one;
@@ -536,9 +557,9 @@ property(Adding *a, int index)
 
 	if (a->values != NULL)
 		return a->values[index];
-	if (!a->opened)
+	if (!a->looked)
 	{
-		a->opened = true;
+		a->looked = true;
 		if (a->properties != NULL)
 			a->root = pql_value_root(a->properties);
 	}
@@ -641,29 +662,30 @@ slot_add(PqlEvidence **evidence, int index, const PqlSlot *slot, Adding *a)
 		limit = limit == 0 ? 0 : Max(-1e300, Min(1e300, limit));
 	}
 
-	data = pql_slot_grows(slot) ? touch_growing(evidence, index) : touch_slot(evidence, index);
+	data = touch_slot(evidence, index);
 	switch (slot->kind)
 	{
 		case PQL_FIRSTS:
 			((PqlFirsts *) data)->count++;
-			firsts_insert(data, slot->capacity, a->at);
+			firsts_insert(evidence, index, a->at);
 			break;
 		case PQL_LAST:
 			*(int64 *) data = Max(*(int64 *) data, a->at);
 			break;
 		case PQL_VALUES:
-			values_insert(data, slot->capacity, (PqlKeyed){pql_hash(text, length), a->at});
+			values_insert(evidence, index, (PqlKeyed){pql_hash(text, length), a->at});
 			break;
 		case PQL_RECENT:
 			/* latest first: the same order on negated instants */
-			values_insert(data, slot->capacity, (PqlKeyed){pql_hash(text, length), -a->at});
+			values_insert(evidence, index, (PqlKeyed){pql_hash(text, length), -a->at});
 			break;
 		case PQL_DAYS:
-			days_insert(data, slot->capacity, a->day, a->at, a->at);
+			days_insert(evidence, index, a->day, a->at, a->at);
 			break;
 		case PQL_DAY_FIRSTS:
-			day_firsts_insert(data, (uint64) a->trial_day << PQL_SINCE_BITS |
-										(uint64) (a->at - (*evidence)->started_at));
+			day_firsts_insert(evidence, index,
+							  (uint64) a->trial_day << PQL_SINCE_BITS |
+								  (uint64) (a->at - (*evidence)->started_at));
 			break;
 		case PQL_DAY_BITS:
 			bits_add(data, slot->days, a->day, 1);
@@ -720,6 +742,39 @@ class_add(PqlEvidence *e, int class, Adding *a)
 	return e;
 }
 
+static Adding
+opened(const PqlModel *model, const PqlEvent *event)
+{
+	Adding a;
+
+	a.model = model;
+	a.at = event->at;
+	a.day = event->day;
+	a.trial_day = 0;
+	a.looked = false;
+	a.properties = event->properties;
+	a.values = event->values;
+	a.root.kind = PQL_ABSENT;
+	return a;
+}
+
+bool
+pql_event_counts(const PqlModel *model, const PqlEvent *event)
+{
+	const PqlDispatch *d = event->dispatch;
+	Adding a = opened(model, event);
+
+	for (int i = 0; i < model->nany; i++)
+		if (model->classes[model->any[i]].where == NULL ||
+			where_holds(&a, model->classes[model->any[i]].where) == PQL_TRUE)
+			return true;
+	for (int i = 0; d != NULL && i < d->nclasses; i++)
+		if (model->classes[d->classes[i]].where == NULL ||
+			where_holds(&a, model->classes[d->classes[i]].where) == PQL_TRUE)
+			return true;
+	return false;
+}
+
 PqlEvidence *
 pql_evidence_add(const PqlModel *model, PqlEvidence *e, const PqlEvent *event)
 {
@@ -728,14 +783,9 @@ pql_evidence_add(const PqlModel *model, PqlEvidence *e, const PqlEvent *event)
 
 	if ((d == NULL && model->nany == 0) || event->at < e->started_at)
 		return e;
-	a.model = model;
-	a.at = event->at;
-	a.day = event->day;
-	a.trial_day = e->started_at != PQL_ALWAYS ? a.day - e->start_day + 1 : 0;
-	a.opened = false;
-	a.properties = event->properties;
-	a.values = event->values;
-	a.root.kind = PQL_ABSENT;
+	a = opened(model, event);
+	if (e->started_at != PQL_ALWAYS)
+		a.trial_day = a.day - e->start_day + 1;
 	if (d != NULL)
 		for (int i = 0; i < d->nclasses; i++)
 			e = class_add(e, d->classes[i], &a);
@@ -755,22 +805,18 @@ entries_merge(PqlEvidence **evidence, int index, const PqlSlot *slot, const void
 	if (slot->kind == PQL_FIRSTS)
 		((PqlFirsts *) touch_slot(evidence, index))->count += ((const PqlFirsts *) from)->count;
 	for (int i = 0; i < n; i++)
-	{
-		void *to = touch_growing(evidence, index);
-
 		if (slot->kind == PQL_FIRSTS)
-			firsts_insert(to, slot->capacity, ((const PqlFirsts *) from)->at[i]);
+			firsts_insert(evidence, index, ((const PqlFirsts *) from)->at[i]);
 		else if (slot->kind == PQL_DAYS)
 		{
 			const PqlDaySpan *span = &((const PqlDays *) from)->entry[i];
 
-			days_insert(to, slot->capacity, pql_span_day(span), span->first, pql_span_last(span));
+			days_insert(evidence, index, pql_span_day(span), span->first, pql_span_last(span));
 		}
 		else if (slot->kind == PQL_DAY_FIRSTS)
-			day_firsts_insert(to, ((const PqlDayFirsts *) from)->first[i]);
+			day_firsts_insert(evidence, index, ((const PqlDayFirsts *) from)->first[i]);
 		else
-			values_insert(to, slot->capacity, ((const PqlValues *) from)->entry[i]);
-	}
+			values_insert(evidence, index, ((const PqlValues *) from)->entry[i]);
 }
 
 static void
@@ -1194,8 +1240,7 @@ read_day_firsts(PqlEvidence **evidence, int index, const PqlSlot *slot, StringIn
 		if (!PQL_INSTANT_OK(at) || start == PQL_ALWAYS || at < start ||
 			at - start > (day + 2) * USECS_PER_DAY)
 			corrupt("An instant is out of range.");
-		day_firsts_insert(touch_growing(evidence, index),
-						  (uint64) day << PQL_SINCE_BITS | (uint64) (at - start));
+		day_firsts_insert(evidence, index, (uint64) day << PQL_SINCE_BITS | (uint64) (at - start));
 		any = true;
 	}
 	if (!any)

@@ -63,14 +63,40 @@ pql_event_open(const PqlModel *model, PqlEvent *event)
  * the context it was made in. */
 extern PqlEvidence *pql_evidence_new(const PqlLayout *layout, int64 started_at);
 
-/* Subjects come in no order, so each is a cache miss or several: asks for the memory ahead of need.
+/*
+ * Subjects come in no order, so each is a cache miss or several. Asking for the memory ahead of
+ * need goes in two steps: first for the head, then, when that is there, for the slots that the
+ * event will touch.
  */
 static inline void
 pql_evidence_prefetch(const PqlEvidence *evidence)
 {
-	for (int line = 0; line < 2; line++)
-		__builtin_prefetch((const char *) evidence + line * 64, 1);
+	__builtin_prefetch(evidence, 1);
 }
+
+static inline void
+pql_evidence_prefetch_class(const PqlModel *model, const PqlEvidence *evidence, int class)
+{
+	for (int i = model->classes[class].first_slot; i >= 0; i = model->layout.slots[i].next)
+		if (evidence->offset[i] != 0)
+			__builtin_prefetch(
+				(const char *) evidence + PQL_EVIDENCE_UNIT * (Size) evidence->offset[i], 1);
+}
+
+static inline void
+pql_evidence_prefetch_slots(const PqlModel *model, const PqlEvidence *evidence,
+							const PqlEvent *event)
+{
+	for (int i = 0; i < model->nany; i++)
+		pql_evidence_prefetch_class(model, evidence, model->any[i]);
+	/* a condition on properties is met by few */
+	for (int i = 0; event->dispatch != NULL && i < event->dispatch->nclasses; i++)
+		if (model->classes[event->dispatch->classes[i]].where == NULL)
+			pql_evidence_prefetch_class(model, evidence, event->dispatch->classes[i]);
+}
+
+/* Does any class take the opened event, whenever its subject started? */
+extern bool pql_event_counts(const PqlModel *model, const PqlEvent *event);
 
 /* Adds one opened event; returns the evidence, which may have moved. */
 extern PqlEvidence *pql_evidence_add(const PqlModel *model, PqlEvidence *evidence,

@@ -851,7 +851,7 @@ link_slots(PqlModel *m)
 static void
 dispatch_name(PqlModel *m, const PqlName *name, int class)
 {
-	uint64 hash = pql_hash(name->name, name->length);
+	uint32 hash = pql_name_hash(name->name, name->length);
 	int i = (int) hash & m->dispatch_mask;
 	PqlDispatch *d;
 
@@ -871,6 +871,44 @@ dispatch_name(PqlModel *m, const PqlName *name, int class)
 		if (d->classes[j] == class)
 			return;
 	d->classes[d->nclasses++] = class;
+}
+
+/* How long after a subject's start a class takes events. */
+static int64
+class_span(const PqlModel *m, int class)
+{
+	int64 span = 0;
+
+	for (int i = m->classes[class].first_slot; i >= 0; i = m->layout.slots[i].next)
+	{
+		const PqlWindow *window = &m->layout.slots[i].window;
+
+		if (window->kind != PQL_WINDOW_TRIAL)
+			return PQL_NEVER;
+		/* local days are not all 24 hours long, and a zone may leave one out */
+		span = Max(span, (window->to + 2) * USECS_PER_DAY);
+	}
+	return span;
+}
+
+static void
+set_spans(PqlModel *m)
+{
+	m->any_span = 0;
+	for (int i = 0; i < m->nany; i++)
+		m->any_span = Max(m->any_span, class_span(m, m->any[i]));
+	m->span = m->any_span;
+	for (int i = 0; i <= m->dispatch_mask; i++)
+	{
+		PqlDispatch *d = m->dispatch[i];
+
+		if (d == NULL)
+			continue;
+		d->span = m->any_span;
+		for (int j = 0; j < d->nclasses; j++)
+			d->span = Max(d->span, class_span(m, d->classes[j]));
+		m->span = Max(m->span, d->span);
+	}
 }
 
 static void
@@ -898,6 +936,7 @@ fill_dispatch(PqlModel *m)
 			for (int j = 0; j < class->nnames; j++)
 				dispatch_name(m, &class->names[j], i);
 	}
+	set_spans(m);
 }
 
 /* Equal ids promise mergeable evidence: the id covers all that decides what is kept. */

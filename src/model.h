@@ -59,9 +59,10 @@ typedef struct PqlClass
 typedef struct PqlDispatch
 {
 	PqlName name;
-	uint64 hash;
+	uint32 hash;
 	int nclasses;
 	int *classes;
+	int64 span; /* after the subject's start, from when on nothing takes it; PQL_NEVER: always */
 } PqlDispatch;
 
 /* ---- numbers ---- */
@@ -239,6 +240,8 @@ typedef struct PqlModel
 	PqlDispatch **dispatch; /* open addressing */
 	int nany;               /* classes of any event */
 	int *any;
+	int64 any_span; /* as PqlDispatch.span, of events of other names */
+	int64 span;     /* of all events */
 	PqlLayout layout;
 } PqlModel;
 
@@ -259,18 +262,55 @@ extern void pql_model_order_keys(PqlJson *document);
 
 extern int pql_model_signal(const PqlModel *model, const char *name);
 
+/* Equal names of the same length. Most are short, and a call of memcmp would cost more than they.
+ */
+static inline bool
+pql_name_is(const PqlName *name, const char *other)
+{
+	uint64 a;
+	uint64 b;
+
+	if (name->length < 8 || name->length > 16)
+		return memcmp(name->name, other, name->length) == 0;
+	memcpy(&a, name->name, 8);
+	memcpy(&b, other, 8);
+	if (a != b)
+		return false;
+	memcpy(&a, name->name + name->length - 8, 8);
+	memcpy(&b, other + name->length - 8, 8);
+	return a == b;
+}
+
+/* Of an event's name: its ends and its length tell most apart. */
+static inline uint32
+pql_name_hash(const char *name, int length)
+{
+	uint64 a = 0;
+	uint64 b = 0;
+
+	if (length >= 8)
+	{
+		memcpy(&a, name, 8);
+		memcpy(&b, name + length - 8, 8);
+	}
+	else
+		memcpy(&a, name, length);
+	a = (a ^ (b << 7 | b >> 57)) * UINT64CONST(0x9E3779B97F4A7C15) + length;
+	return (uint32) (a >> 32) ^ (uint32) (a >> 52);
+}
+
 /* The classes of an event name; NULL when only those of any event apply. */
 static inline const PqlDispatch *
 pql_model_dispatch(const PqlModel *model, const char *name, int length)
 {
-	uint64 hash = pql_hash(name, length);
+	uint32 hash = pql_name_hash(name, length);
 	int i = (int) hash & model->dispatch_mask;
 
 	while (model->dispatch[i] != NULL)
 	{
 		const PqlDispatch *d = model->dispatch[i];
 
-		if (d->hash == hash && d->name.length == length && memcmp(d->name.name, name, length) == 0)
+		if (d->hash == hash && d->name.length == length && pql_name_is(&d->name, name))
 			return d;
 		i = (i + 1) & model->dispatch_mask;
 	}

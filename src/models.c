@@ -98,6 +98,12 @@ text_array(const char **words, int n)
 }
 
 /* All event names that some class takes; ["*"] among them when any event does. */
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
 static ArrayType *
 event_names(const PqlModel *m)
 {
@@ -107,6 +113,7 @@ event_names(const PqlModel *m)
 	for (int i = 0; i <= m->dispatch_mask; i++)
 		if (m->dispatch[i] != NULL)
 			names[n++] = m->dispatch[i]->name.name;
+	qsort(names, n, sizeof(char *), by_name);
 	if (m->nany > 0)
 		names[n++] = "*";
 	return text_array(names, n);

@@ -283,6 +283,19 @@ pql_population_admit(PqlPopulation *p, const PqlKey *key, int64 started_at, int6
 	add_trial(p, m, trial);
 }
 
+void
+pql_population_admit_user(PqlPopulation *p, const PqlKey *key, int64 started_at)
+{
+	PqlMember *m = pql_population_find(p, key);
+
+	p->first_start = Min(p->first_start, started_at);
+	p->last_start = Max(p->last_start, started_at);
+	if (m == NULL)
+		pql_population_let_in(p, key)->since = started_at;
+	else if (started_at != PQL_ALWAYS && (m->since == PQL_ALWAYS || started_at < m->since))
+		m->since = started_at;
+}
+
 PqlTrial *
 pql_member_trial(const PqlMember *member, int64 started_at)
 {
@@ -330,16 +343,18 @@ pql_population_receive(PqlPopulation *p, const PqlKey *key, int64 started_at,
 }
 
 /*
- * pql.user_hash(user_id text) → bigint, strict: which part of the population a user falls into, 0
- * to 2^32 - 1. For splitting work; it may differ between versions.
+ * pql.user_between(user_id text, low bigint, high bigint) → boolean, strict: does the user belong
+ * to that part of the population? 0 to 2^32 is all of it. For splitting work; what part a user
+ * belongs to may differ between versions.
  */
-PG_FUNCTION_INFO_V1(pql_user_hash);
+PG_FUNCTION_INFO_V1(pql_user_between);
 Datum
-pql_user_hash(PG_FUNCTION_ARGS)
+pql_user_between(PG_FUNCTION_ARGS)
 {
 	text *id = PG_GETARG_TEXT_PP(0);
 	PqlKey key;
 
 	pql_key_make(&key, VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
-	PG_RETURN_INT64((int64) (key.hash >> 32));
+	PG_RETURN_BOOL((int64) (key.hash >> 32) >= PG_GETARG_INT64(1) &&
+				   (int64) (key.hash >> 32) < PG_GETARG_INT64(2));
 }

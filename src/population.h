@@ -97,6 +97,10 @@ pql_population_wants(const PqlPopulation *population, const PqlKey *key)
 extern void pql_population_admit(PqlPopulation *population, const PqlKey *key, int64 started_at,
 								 int64 converted_at);
 
+/* Lets a user in who is judged as such: the earliest of their starts counts, PQL_ALWAYS is none. */
+extern void pql_population_admit_user(PqlPopulation *population, const PqlKey *key,
+									  int64 started_at);
+
 /* Makes room for n members more: until they are admitted, no member moves. */
 extern void pql_population_reserve(PqlPopulation *population, int n);
 

@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "email.h"
 #include "profile.h"
 
 /* ---- as one jsonb ---- */
@@ -206,34 +207,70 @@ by_entry(const void *a, const void *b)
 	return order != 0 ? order : strcmp(x->entry, y->entry);
 }
 
+/* The first entry that is not before the wanted one. */
+static int
+place_of(const PqlListEntries *l, const ListEntry *wanted)
+{
+	int low = 0;
+	int high = l->n;
+
+	while (low < high)
+	{
+		int middle = (low + high) / 2;
+
+		if (by_entry(&l->entries[middle], wanted) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Is there such an entry, in lower case as it stands? */
+static bool
+has_entry(const PqlListEntries *l, const char *list, const char *entry)
+{
+	ListEntry wanted = {list, entry};
+	int place = place_of(l, &wanted);
+
+	return place < l->n && by_entry(&l->entries[place], &wanted) == 0;
+}
+
 /* A list without entries is not known. */
 static PqlTruth
 look_up(const void *data, const char *list, const char *value, int length)
 {
 	const PqlListEntries *l = data;
-	ListEntry wanted = {list};
-	int low = 0;
-	int high = l->n;
+	ListEntry any = {list, ""};
+	int place = place_of(l, &any);
 
-	if (l->n == 0)
+	if (place == l->n || strcmp(l->entries[place].list, list) != 0)
 		return PQL_UNKNOWN;
-	wanted.entry = str_tolower(value, length, DEFAULT_COLLATION_OID);
-	/* the first entry that is not before the wanted one */
-	while (low < high)
-	{
-		int middle = (low + high) / 2;
+	return has_entry(l, list, str_tolower(value, length, DEFAULT_COLLATION_OID));
+}
 
-		if (by_entry(&l->entries[middle], &wanted) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < l->n && by_entry(&l->entries[low], &wanted) == 0)
-		return PQL_TRUE;
-	if ((low < l->n && strcmp(l->entries[low].list, list) == 0) ||
-		(low > 0 && strcmp(l->entries[low - 1].list, list) == 0))
-		return PQL_FALSE;
-	return PQL_UNKNOWN;
+/* What the domain of an address says. */
+static PqlValue
+kind_of(const PqlListEntries *l, const PqlValue *email)
+{
+	static const char *const kinds[] = {"personal", "disposable"};
+	static const char *const lists[] = {"@personal", "@disposable"};
+	PqlValue kind = {PQL_ABSENT};
+	const char *domain;
+	int length;
+
+	if (email->kind != PQL_STRING)
+		return kind;
+	domain = pql_email_domain(email->data, email->length, &length);
+	if (domain == NULL)
+		return kind;
+	kind.kind = PQL_STRING;
+	kind.data = "work";
+	for (int i = 0; i < lengthof(kinds); i++)
+		if (l != NULL && has_entry(l, lists[i], domain))
+			kind.data = kinds[i];
+	kind.length = strlen(kind.data);
+	return kind;
 }
 
 /* ---- as a row ---- */
@@ -245,7 +282,10 @@ typedef struct FactColumns
 	int since;     /* true from this time on */
 	int otherwise; /* what holds when neither column nor attribute says it */
 	int attributes;
-	int email; /* of whose address it may be the local part */
+	bool of_lead;
+	bool is_email;
+	bool is_kind;
+	bool is_local; /* the part of the address before the @ */
 } FactColumns;
 
 struct PqlProfileRows
@@ -254,6 +294,8 @@ struct PqlProfileRows
 	TupleDesc desc;
 	int64 as_of;
 	FactColumns *facts;
+	int email; /* the column of the address, or -1 */
+	PqlListEntries *lists;
 	int paid_before; /* the fact person.paid_before_trial, or -1 */
 	PqlProfile profile;
 	PqlKnown *single; /* room for one value a fact */
@@ -281,6 +323,8 @@ pql_profile_rows(const PqlModel *model, TupleDesc desc, int64 as_of, PqlListEntr
 	rows->desc = desc;
 	rows->as_of = as_of;
 	rows->paid_before = -1;
+	rows->email = column_named(desc, "", "person.email");
+	rows->lists = lists;
 	rows->facts = palloc(Max(1, model->nfacts) * sizeof(FactColumns));
 	rows->single = palloc(Max(1, model->nfacts) * sizeof(PqlKnown));
 	rows->profile.facts = palloc0(Max(1, model->nfacts) * sizeof(PqlHistory));
@@ -295,9 +339,10 @@ pql_profile_rows(const PqlModel *model, TupleDesc desc, int64 as_of, PqlListEntr
 		c->attributes = strcmp(fact->section.name, "person") == 0    ? PQL_P_ATTRIBUTES
 						: strcmp(fact->section.name, "account") == 0 ? PQL_P_ACCOUNT_ATTRIBUTES
 																	 : -1;
-		c->email = -1;
-		if (strcmp(fact->dotted, "person.email_local") == 0)
-			c->email = column_named(desc, "", "person.email");
+		c->of_lead = strcmp(fact->section.name, "lead") == 0;
+		c->is_email = strcmp(fact->dotted, "person.email") == 0;
+		c->is_kind = strcmp(fact->dotted, "person.email_kind") == 0;
+		c->is_local = strcmp(fact->dotted, "person.email_local") == 0;
 		if (strcmp(fact->dotted, "person.paid_before_trial") == 0)
 			rows->paid_before = i;
 	}
@@ -386,6 +431,40 @@ keep_between(PqlHistory *h, int64 since, int64 until)
 	h->n = n;
 }
 
+static PqlValue
+attribute(TupleTableSlot *slot, int column, const PqlName *key)
+{
+	PqlValue root = {PQL_ABSENT};
+
+	if (!slot->tts_isnull[column])
+		root = pql_value_root((struct varlena *) DatumGetPointer(slot->tts_values[column]));
+	return pql_value_path(&root, key->name, key->length);
+}
+
+/* Told by the address, and by those before it. */
+static void
+local_part_of_row(PqlProfileRows *rows, TupleTableSlot *slot, PqlHistory *h)
+{
+	static const PqlFact email = {"person.email", {"person", 6}, {"email", 5}, false};
+	PqlValue entries = history_of(slot, PQL_P_HISTORY, &email);
+
+	if (entries.kind == PQL_ARRAY)
+		read_history(h, &entries, rows->as_of);
+	else
+	{
+		PqlValue value = column_value(rows, slot, rows->email);
+
+		if (value.kind == PQL_STRING)
+			value.data = pql_email_plain(value.data, value.length, &value.length);
+		else
+			value = attribute(slot, PQL_P_ATTRIBUTES, &email.key);
+		if (value.kind != PQL_ABSENT)
+			know(h, PQL_ALWAYS, value);
+	}
+	for (int i = 0; i < h->n; i++)
+		h->known[i].value = local_part(h->known[i].value);
+}
+
 static void
 fact_of_row(PqlProfileRows *rows, TupleTableSlot *slot, int index, int64 next_start)
 {
@@ -394,7 +473,7 @@ fact_of_row(PqlProfileRows *rows, TupleTableSlot *slot, int index, int64 next_st
 	PqlHistory *h = &rows->profile.facts[index];
 	PqlValue entries;
 	PqlValue value;
-	bool of_lead = strcmp(fact->section.name, "lead") == 0;
+	bool of_lead = c->of_lead;
 	int64 since = PQL_NEVER;
 
 	h->n = 0;
@@ -427,41 +506,22 @@ fact_of_row(PqlProfileRows *rows, TupleTableSlot *slot, int index, int64 next_st
 
 	h->known = &rows->single[index];
 	value = column_value(rows, slot, c->value);
-	if (value.kind == PQL_ABSENT && c->attributes >= 0 && !slot->tts_isnull[c->attributes])
+	if (c->is_email && value.kind == PQL_STRING)
+		value.data = pql_email_plain(value.data, value.length, &value.length);
+	else if (c->is_kind && value.kind == PQL_ABSENT)
 	{
-		PqlValue root =
-			pql_value_root((struct varlena *) DatumGetPointer(slot->tts_values[c->attributes]));
+		PqlValue email = column_value(rows, slot, rows->email);
 
-		value = pql_value_path(&root, fact->key.name, fact->key.length);
+		value = kind_of(rows->lists, &email);
 	}
+	if (value.kind == PQL_ABSENT && c->attributes >= 0)
+		value = attribute(slot, c->attributes, &fact->key);
 	if (value.kind == PQL_ABSENT && c->otherwise >= 0)
 		value = column_value(rows, slot, c->otherwise);
 	if (value.kind != PQL_ABSENT)
 		know(h, PQL_ALWAYS, value);
-	else if (c->email >= 0)
-	{
-		/* told by the address, and by those before it */
-		static const PqlFact email = {"person.email", {"person", 6}, {"email", 5}, false};
-
-		entries = history_of(slot, PQL_P_HISTORY, &email);
-		if (entries.kind == PQL_ARRAY)
-			read_history(h, &entries, rows->as_of);
-		else
-		{
-			value = column_value(rows, slot, c->email);
-			if (value.kind == PQL_ABSENT && !slot->tts_isnull[PQL_P_ATTRIBUTES])
-			{
-				PqlValue root = pql_value_root(
-					(struct varlena *) DatumGetPointer(slot->tts_values[PQL_P_ATTRIBUTES]));
-
-				value = pql_value_path(&root, email.key.name, email.key.length);
-			}
-			if (value.kind != PQL_ABSENT)
-				know(h, PQL_ALWAYS, value);
-		}
-		for (int i = 0; i < h->n; i++)
-			h->known[i].value = local_part(h->known[i].value);
-	}
+	else if (c->is_local)
+		local_part_of_row(rows, slot, h);
 }
 
 PqlProfile *

@@ -5,6 +5,7 @@
 
 #include "executor/spi.h"
 #include "tcop/dest.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "query.h"
@@ -77,4 +78,15 @@ pql_query(const char *sql, const PqlArgs *args, PqlTakeRow take, void *state)
 		elog(ERROR, "query failed: %s", SPI_result_code_string(result));
 	SPI_finish();
 	MemoryContextDelete(receiver.context);
+}
+
+void
+pql_query_everybody(const char *sql, const PqlArgs *args, PqlTakeRow take, void *state)
+{
+	int level = NewGUCNestLevel();
+
+	(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+							 true, 0, false);
+	pql_query(sql, args, take, state);
+	AtEOXact_GUC(true, level);
 }

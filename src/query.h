@@ -33,4 +33,8 @@ typedef void (*PqlTakeRow)(void *state, TupleTableSlot *slot);
  */
 extern void pql_query(const char *sql, const PqlArgs *args, PqlTakeRow take, void *state);
 
+/* The same for a query over (a good part of) everybody, which the planner may take for a few: it is
+ * kept from joining them one by one. */
+extern void pql_query_everybody(const char *sql, const PqlArgs *args, PqlTakeRow take, void *state);
+
 #endif

@@ -44,36 +44,15 @@ typedef struct PqlBatch
 	const char *fields[PQL_FIELDS + PQL_MAX_PROPERTY_COLUMNS];
 } PqlBatch;
 
-/* ---- what can matter ---- */
-
-/* The longest time after a trial's start at which an event may still count; PQL_NEVER: for ever. */
-static int64
-longest_span(const PqlModel *model)
-{
-	int days = 0;
-
-	for (int i = 0; i < model->layout.n; i++)
-	{
-		const PqlSlot *slot = &model->layout.slots[i];
-
-		if (slot->window.kind != PQL_WINDOW_TRIAL)
-			return PQL_NEVER;
-		days = Max(days, slot->window.to);
-	}
-	/* local days are not all 24 hours long, and a zone may leave one out */
-	return (days + 2) * USECS_PER_DAY;
-}
-
 void
 pql_scan_begin(PqlScan *scan)
 {
 	const PqlPopulation *p = scan->population;
 
-	scan->span = scan->model->per_trial ? longest_span(scan->model) : PQL_NEVER;
 	scan->earliest = scan->open ? PQL_ALWAYS : p->first_start;
 	scan->latest = scan->as_of;
-	if (scan->span != PQL_NEVER && PQL_INSTANT_OK(p->last_start))
-		scan->latest = Min(scan->latest, p->last_start + scan->span);
+	if (scan->model->span != PQL_NEVER && PQL_INSTANT_OK(p->last_start))
+		scan->latest = Min(scan->latest, p->last_start + scan->model->span);
 	scan->values = palloc0(Max(1, scan->model->nproperties) * sizeof(PqlValue));
 	scan->batch = palloc(sizeof(PqlBatch));
 	scan->batch->n = 0;
@@ -150,6 +129,8 @@ find_members(PqlScan *scan)
 		BatchRow *row = &batch->row[i];
 		PqlMember *m = pql_population_find(p, &row->key);
 		void *held;
+		int64 since;
+		int64 span;
 
 		if (m == NULL)
 		{
@@ -162,9 +143,15 @@ find_members(PqlScan *scan)
 		/* where there are no trials, rows without a time are counted for whoever has them */
 		if (row->event.at < m->since && !(row->unusable && !scan->model->per_trial))
 			continue;
+		since = m->since;
 		if (unlikely(pql_member_many(m)))
+		{
 			row->trial = pql_trials_at(pql_member_held(m), row->event.at);
-		else if (scan->span != PQL_NEVER && row->event.at - m->since > scan->span)
+			since = row->trial->started_at;
+		}
+		span = row->event.dispatch != NULL ? row->event.dispatch->span : scan->model->any_span;
+		/* what nothing takes any more; but who is known by events alone is to be known */
+		if (span != PQL_NEVER && !scan->open && !row->unusable && row->event.at - since > span)
 			continue;
 		held = row->trial != NULL ? row->trial->evidence : pql_member_held(m);
 		if (held != NULL)
@@ -173,17 +160,12 @@ find_members(PqlScan *scan)
 	}
 }
 
-/* The row's evidence, which comes into being with its first row. */
 static PqlEvidence *
-evidence_of(PqlScan *scan, const BatchRow *row)
+new_evidence(PqlScan *scan, const BatchRow *row)
 {
-	PqlEvidence *e = row->trial != NULL ? row->trial->evidence : pql_member_held(row->member);
-	int64 started_at;
+	int64 started_at = row->trial != NULL ? row->trial->started_at : row->member->since;
+	PqlEvidence *e = pql_evidence_new(&scan->model->layout, started_at);
 
-	if (e != NULL)
-		return e;
-	started_at = row->trial != NULL ? row->trial->started_at : row->member->since;
-	e = pql_evidence_new(&scan->model->layout, started_at);
 	if (started_at != PQL_ALWAYS)
 		e->start_day = pql_day(scan->model->zone, started_at);
 	return e;
@@ -205,16 +187,34 @@ open_properties(PqlScan *scan, const PqlShape *shape, BatchRow *row)
 		row->event.properties = pql_jsonb_of_json(row->event.properties);
 }
 
+/* Is there anything in the event for somebody of whom there is no evidence yet? */
+static bool
+first_counts(PqlScan *scan, const PqlShape *shape, BatchRow *row)
+{
+	if (row->unusable || scan->open)
+		return true;
+	if (shape->properties_need_opening)
+		open_properties(scan, shape, row);
+	return pql_event_counts(scan->model, &row->event);
+}
+
 static void
 add_row(PqlScan *scan, const PqlShape *shape, BatchRow *row)
 {
-	PqlEvidence *e = evidence_of(scan, row);
+	PqlEvidence *e = row->trial != NULL ? row->trial->evidence : pql_member_held(row->member);
 
+	if (!row->unusable)
+		row->event.day = pql_day(scan->model->zone, row->event.at);
+	if (e == NULL)
+	{
+		if (!first_counts(scan, shape, row))
+			return;
+		e = new_evidence(scan, row);
+	}
 	if (row->unusable)
 		e->ignored++;
 	else
 	{
-		row->event.day = pql_day(scan->model->zone, row->event.at);
 		if (shape->properties_need_opening)
 			open_properties(scan, shape, row);
 		e = pql_evidence_add(scan->model, e, &row->event);
@@ -231,6 +231,15 @@ work_off(PqlScan *scan, const PqlShape *shape)
 	PqlBatch *batch = scan->batch;
 
 	find_members(scan);
+	for (int i = 0; i < batch->nkept; i++)
+	{
+		const BatchRow *row = &batch->row[batch->kept[i]];
+		const PqlEvidence *e =
+			row->trial != NULL ? row->trial->evidence : pql_member_held(row->member);
+
+		if (e != NULL)
+			pql_evidence_prefetch_slots(scan->model, e, &row->event);
+	}
 	for (int i = 0; i < batch->nkept; i++)
 		add_row(scan, shape, &batch->row[batch->kept[i]]);
 	batch->n = 0;
@@ -376,4 +385,19 @@ pql_leaf_close(PqlLeaf *leaf)
 	if (leaf->strategy != NULL)
 		FreeAccessStrategy(leaf->strategy);
 	table_close(leaf->rel, NoLock);
+}
+
+void
+pql_leaf_narrow(PqlScan *scan, PqlLeaf *leaf)
+{
+	int64 earliest = scan->earliest;
+	int64 latest = scan->latest;
+
+	if (leaf->shape->type[PQL_OCCURRED_AT] == PQL_COLUMN_TIMESTAMP)
+	{
+		/* in some local time: no zone is further from UTC than 26 hours */
+		earliest = earliest == PQL_ALWAYS ? earliest : earliest - 26 * USECS_PER_HOUR;
+		latest += 26 * USECS_PER_HOUR;
+	}
+	leaf->ranges = pql_ranges_of(leaf->rel, leaf->shape->time, scan->snapshot, earliest, latest);
 }

@@ -9,6 +9,7 @@
 #include "utils/snapshot.h"
 
 #include "population.h"
+#include "ranges.h"
 #include "source.h"
 
 typedef struct PqlScan
@@ -24,7 +25,6 @@ typedef struct PqlScan
 	/* set by pql_scan_begin */
 	int64 earliest; /* no event before, and none after, can matter */
 	int64 latest;
-	int64 span; /* nor one so long after its trial's start */
 	PqlValue *values;
 	struct PqlBatch *batch;
 } PqlScan;
@@ -37,6 +37,7 @@ typedef struct PqlLeaf
 	BlockNumber nblocks;
 	BufferAccessStrategy strategy;
 	int nrepeats;
+	PqlRanges ranges;
 	ItemPointer repeats; /* rows that repeat others, ascending: they do not count */
 } PqlLeaf;
 
@@ -47,6 +48,9 @@ extern void pql_scan_begin(PqlScan *scan);
 extern void pql_leaf_open(PqlLeaf *leaf, const PqlSource *source, Oid relation,
 						  const PqlModel *model);
 extern void pql_leaf_close(PqlLeaf *leaf);
+
+/* Finds out which of its blocks can hold events that matter to the scan. */
+extern void pql_leaf_narrow(PqlScan *scan, PqlLeaf *leaf);
 
 /* Adds the events of blocks `from` to `until` - 1. */
 extern void pql_scan_blocks(PqlScan *scan, PqlLeaf *leaf, BlockNumber from, BlockNumber until);

@@ -227,6 +227,9 @@ typedef struct Work
 	PqlModel *model;
 	PqlArena *arena;
 	PqlPopulation *population;
+	PqlPopulation *passing;        /* where gates are asked first: whom they let through */
+	Tuplestorestate *passing_rows; /* and their profiles */
+	TupleTableSlot *passing_slot;
 	PqlScan scan;
 	int nleaves;
 	PqlLeaf *leaves;
@@ -234,9 +237,8 @@ typedef struct Work
 	PqlProfileRows *profiles;
 	PqlVerdictWords *words;
 	PqlArgs args; /* of the job's queries */
-	uint64 low;   /* users of this pass */
-	uint64 own_low;
-	uint64 own_high; /* users that this process judges */
+	uint64 low;   /* the first users of this pass */
+	uint64 dealt; /* up to here they are divided among the crew */
 	TupleDesc desc;
 	MemoryContext pass;
 	int64 until_check;   /* rows until memory is looked at again */
@@ -323,6 +325,26 @@ check_memory(Work *w)
 }
 
 static void
+admit(Work *w, const PqlKey *key, int64 started_at, int64 converted_at)
+{
+	if (!pql_population_wants(w->population, key))
+		return;
+	if (w->model->per_trial)
+		pql_population_admit(w->population, key, started_at, converted_at);
+	else
+		pql_population_admit_user(w->population, key, started_at);
+	if (--w->until_check <= 0)
+	{
+		w->until_check = 1024;
+		CHECK_FOR_INTERRUPTS();
+		check_memory(w);
+	}
+}
+
+static void post(Work *w, int to, const char *id, int length, int64 started_at, int64 converted_at,
+				 const PqlEvidence *evidence);
+
+static void
 take_key(void *state, TupleTableSlot *slot)
 {
 	Work *w = state;
@@ -335,8 +357,6 @@ take_key(void *state, TupleTableSlot *slot)
 		return;
 	id = DatumGetTextPP(slot->tts_values[0]);
 	pql_key_make(&key, VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
-	if (!pql_population_wants(w->population, &key))
-		return;
 	if (!slot->tts_isnull[1])
 		started_at = DatumGetTimestampTz(slot->tts_values[1]);
 	if (!PQL_INSTANT_OK(started_at))
@@ -347,13 +367,16 @@ take_key(void *state, TupleTableSlot *slot)
 	}
 	if (!slot->tts_isnull[2])
 		converted_at = DatumGetTimestampTz(slot->tts_values[2]);
-	pql_population_admit(w->population, &key, started_at, converted_at);
-	if (--w->until_check <= 0)
+	if (w->passing != NULL)
 	{
-		w->until_check = 1024;
-		CHECK_FOR_INTERRUPTS();
-		check_memory(w);
+		/* those whom their gates let through are told to all */
+		if (pql_population_find(w->passing, &key) == NULL)
+			return;
+		for (int to = 0; to < pql_crew_size(w->crew); to++)
+			if (to != pql_crew_me(w->crew))
+				post(w, to, key.id, key.length, started_at, converted_at, NULL);
 	}
+	admit(w, &key, started_at, converted_at);
 }
 
 /* ---- reading events ---- */
@@ -402,10 +425,17 @@ open_leaves(Work *w)
 	}
 }
 
+static void
+close_leaves(Work *w)
+{
+	for (int i = 0; i < w->nleaves; i++)
+		pql_leaf_close(&w->leaves[i]);
+}
+
 static uint64
 chunks_of(const PqlLeaf *leaf)
 {
-	return (leaf->nblocks + (uint64) CHUNK - 1) / CHUNK;
+	return (leaf->nblocks + (uint64) PQL_CHUNK - 1) / PQL_CHUNK;
 }
 
 static void
@@ -417,14 +447,18 @@ scan_events(Work *w)
 	{
 		uint64 chunk = pg_atomic_fetch_add_u64(&board->next, 1);
 		int i = 0;
+		PqlLeaf *leaf;
 		BlockNumber from;
 
 		while (i < w->nleaves && chunk >= chunks_of(&w->leaves[i]))
 			chunk -= chunks_of(&w->leaves[i++]);
 		if (i == w->nleaves)
 			break;
-		from = chunk * CHUNK;
-		pql_scan_blocks(&w->scan, &w->leaves[i], from, Min(from + CHUNK, w->leaves[i].nblocks));
+		leaf = &w->leaves[i];
+		if (!leaf->ranges.all && !bms_is_member(chunk, leaf->ranges.chunks))
+			continue;
+		from = chunk * PQL_CHUNK;
+		pql_scan_blocks(&w->scan, leaf, from, Min(from + PQL_CHUNK, leaf->nblocks));
 		check_memory(w);
 	}
 }
@@ -475,35 +509,61 @@ gather_events(Work *w)
 
 /* ---- handing over ---- */
 
-/* One trial's evidence on its way to another process; its id and contents follow, aligned. */
+/* One trial, or its evidence, on its way to another process; id and contents follow, aligned. */
 typedef struct Parcel
 {
 	int64 started_at;
+	int64 converted_at;
 	uint32 id_length;
-	uint32 evidence_size; /* 0: only the user is known */
+	uint32 evidence_size; /* 0: it is the user who comes, with a trial */
 } Parcel;
+
+/* Parcels looked at together, so that their users' memory can be asked for ahead. */
+#define PARCELS 32
 
 static void
 take_parcels(void *state, int from, char *bytes, Size size)
 {
 	Work *w = state;
+	PqlPopulation *p = w->population;
 	Size at = 0;
 
 	while (at < size)
 	{
-		Parcel *parcel = (Parcel *) (bytes + at);
-		char *id = (char *) (parcel + 1);
-		PqlEvidence *evidence = NULL;
-		PqlKey key;
+		PqlKey key[PARCELS];
+		Parcel *parcel[PARCELS];
+		PqlEvidence *evidence[PARCELS];
+		int n = 0;
 
-		if (parcel->evidence_size > 0)
+		for (; n < PARCELS && at < size; n++)
 		{
-			evidence = (PqlEvidence *) (id + MAXALIGN(parcel->id_length));
-			evidence->layout = &w->model->layout;
+			char *id = (char *) ((Parcel *) (bytes + at) + 1);
+
+			parcel[n] = (Parcel *) (bytes + at);
+			evidence[n] = NULL;
+			if (parcel[n]->evidence_size > 0)
+			{
+				evidence[n] = (PqlEvidence *) (id + MAXALIGN(parcel[n]->id_length));
+				evidence[n]->layout = &w->model->layout;
+			}
+			pql_key_make(&key[n], id, parcel[n]->id_length);
+			__builtin_prefetch(pql_population_home(p, &key[n]));
+			at += sizeof(Parcel) + MAXALIGN(parcel[n]->id_length) +
+				  MAXALIGN(parcel[n]->evidence_size);
 		}
-		pql_key_make(&key, id, parcel->id_length);
-		pql_population_receive(w->population, &key, parcel->started_at, evidence);
-		at += sizeof(Parcel) + MAXALIGN(parcel->id_length) + MAXALIGN(parcel->evidence_size);
+		for (int i = 0; i < n; i++)
+		{
+			PqlMember *m = pql_population_find(p, &key[i]);
+
+			if (m != NULL && pql_member_held(m) != NULL)
+				for (int line = 0; line < 4; line++)
+					__builtin_prefetch((char *) pql_member_held(m) + 64 * line, 1);
+		}
+		for (int i = 0; i < n; i++)
+			if (evidence[i] != NULL)
+				pql_population_receive(p, &key[i], parcel[i]->started_at, evidence[i]);
+			else
+				admit(w, &key[i], parcel[i]->started_at, parcel[i]->converted_at);
 	}
 }
 
@@ -526,10 +586,12 @@ pad(StringInfo out)
 }
 
 static void
-post(Work *w, int to, const char *id, int length, int64 started_at, const PqlEvidence *evidence)
+post(Work *w, int to, const char *id, int length, int64 started_at, int64 converted_at,
+	 const PqlEvidence *evidence)
 {
 	StringInfo out = &w->outgoing[to];
-	Parcel parcel = {started_at, length, evidence != NULL ? pql_evidence_bytes(evidence) : 0};
+	Parcel parcel = {started_at, converted_at, length,
+					 evidence != NULL ? pql_evidence_bytes(evidence) : 0};
 
 	appendBinaryStringInfo(out, (char *) &parcel, sizeof(parcel));
 	appendBinaryStringInfo(out, id, length);
@@ -543,11 +605,11 @@ post(Work *w, int to, const char *id, int length, int64 started_at, const PqlEvi
 		flush(w, to, take_parcels);
 }
 
-/* Which of the crew judges the users of a hash. */
+/* Which of the crew judges a user. */
 static int
-owner(const Work *w, uint64 upper, uint64 high)
+owner(const Work *w, const PqlKey *key)
 {
-	return (int) ((upper - w->low) * pql_crew_size(w->crew) / (high - w->low));
+	return (int) (((key->hash >> 32) - w->low) * pql_crew_size(w->crew) / (w->dealt - w->low));
 }
 
 /* The least hash of process k's users, or the end of the last one's. */
@@ -560,7 +622,7 @@ share_begins(const Work *w, int k, uint64 high)
 }
 
 static void
-hand_over(Work *w, uint64 high)
+hand_over(Work *w)
 {
 	PqlPopulation *p = w->population;
 	int me = pql_crew_me(w->crew);
@@ -585,7 +647,7 @@ hand_over(Work *w, uint64 high)
 			continue;
 		id = pql_member_id(m, buffer, &length);
 		pql_key_make(&key, id, length);
-		to = owner(w, key.hash >> 32, high);
+		to = owner(w, &key);
 		if (to == me)
 			continue;
 		if (pql_member_many(m))
@@ -594,10 +656,11 @@ hand_over(Work *w, uint64 high)
 
 			for (int k = 0; k < trials->n; k++)
 				if (trials->trial[k].evidence != NULL)
-					post(w, to, id, length, trials->trial[k].started_at, trials->trial[k].evidence);
+					post(w, to, id, length, trials->trial[k].started_at, PQL_NEVER,
+						 trials->trial[k].evidence);
 		}
 		else
-			post(w, to, id, length, m->since, pql_member_held(m));
+			post(w, to, id, length, m->since, PQL_NEVER, pql_member_held(m));
 		if ((i & 0xFFF) == 0)
 		{
 			CHECK_FOR_INTERRUPTS();
@@ -677,6 +740,19 @@ paid_before(const PqlTrials *trials, const PqlTrial *this)
 	return false;
 }
 
+/* What of a row of profiles is known before its columns are looked at. */
+static void
+expect_profiles(Work *w, TupleDesc desc)
+{
+	MemoryContext old;
+
+	if (w->profiles != NULL)
+		return;
+	old = MemoryContextSwitchTo(w->pass);
+	w->profiles = pql_profile_rows(w->model, CreateTupleDescCopy(desc), w->job->as_of, w->lists);
+	MemoryContextSwitchTo(old);
+}
+
 static void
 take_profile(void *state, TupleTableSlot *slot)
 {
@@ -689,16 +765,10 @@ take_profile(void *state, TupleTableSlot *slot)
 	PqlTrial *trial = NULL;
 	PqlTrials *trials = NULL;
 	PqlProfile *profile;
+	PqlEvidence *evidence = NULL;
 	int64 next_start = PQL_NEVER;
 
-	if (w->profiles == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(w->pass);
-
-		w->profiles = pql_profile_rows(w->model, CreateTupleDescCopy(slot->tts_tupleDescriptor),
-									   w->job->as_of, w->lists);
-		MemoryContextSwitchTo(old);
-	}
+	expect_profiles(w, slot->tts_tupleDescriptor);
 	id = DatumGetTextPP(slot->tts_values[PQL_P_USER_ID]);
 	pql_key_make(&key, VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
 	m = pql_population_find(w->population, &key);
@@ -706,26 +776,23 @@ take_profile(void *state, TupleTableSlot *slot)
 	{
 		trials = pql_member_held(m);
 		trial = pql_member_trial(m, DatumGetTimestampTz(slot->tts_values[PQL_P_STARTED_AT]));
+		if (trial != NULL)
+			evidence = trial->evidence;
 		if (trial != NULL && trial + 1 < trials->trial + trials->n)
 			next_start = trial[1].started_at;
 	}
-	profile = pql_profile_of_row(w->profiles, slot, next_start,
-								 trial != NULL && paid_before(trials, trial));
-	if (w->job->skip_gated && !pql_gates_possible(w->model, profile, w->job->as_of))
-		return;
+	else if (m != NULL)
+		evidence = pql_member_held(m);
 	if (m != NULL)
 		m->held |= PQL_HELD_SEEN;
+	profile = pql_profile_of_row(w->profiles, slot, next_start,
+								 trial != NULL && paid_before(trials, trial));
 	values[ROW_USER_ID] = slot->tts_values[PQL_P_USER_ID];
 	values[ROW_ACCOUNT_ID] = slot->tts_values[PQL_P_ACCOUNT_ID];
 	nulls[ROW_ACCOUNT_ID] = slot->tts_isnull[PQL_P_ACCOUNT_ID];
 	values[ROW_STARTED_AT] = slot->tts_values[PQL_P_STARTED_AT];
 	nulls[ROW_STARTED_AT] = slot->tts_isnull[PQL_P_STARTED_AT];
-	judge(w, profile,
-		  m == NULL        ? NULL
-		  : trial != NULL  ? trial->evidence
-		  : trials != NULL ? NULL
-						   : pql_member_held(m),
-		  values, nulls);
+	judge(w, profile, evidence, values, nulls);
 	if (--w->until_check <= 0)
 	{
 		w->until_check = 256;
@@ -735,9 +802,101 @@ take_profile(void *state, TupleTableSlot *slot)
 	}
 }
 
+/* ---- gates first ---- */
+
+/* Runs one of the queries over the subjects. */
+static void
+query_subjects(Work *w, const char *sql, PqlTakeRow take)
+{
+	if (w->job->from == PQL_ALWAYS && w->job->until == PQL_NEVER)
+		pql_query_everybody(sql, &w->args, take, w);
+	else
+		pql_query(sql, &w->args, take, w);
+}
+
+/* Keeps the profile of somebody whose gates may have held, and notes who it is. */
+static void
+take_gated(void *state, TupleTableSlot *slot)
+{
+	Work *w = state;
+	PqlProfile *profile;
+	text *id;
+	PqlKey key;
+	MemoryContext old;
+
+	expect_profiles(w, slot->tts_tupleDescriptor);
+	profile = pql_profile_of_row(w->profiles, slot, PQL_NEVER, false);
+	if (!pql_gates_possible(w->model, profile, w->job->as_of))
+		return;
+	id = DatumGetTextPP(slot->tts_values[PQL_P_USER_ID]);
+	pql_key_make(&key, VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
+	pql_population_admit_user(w->passing, &key, PQL_ALWAYS);
+	old = MemoryContextSwitchTo(w->pass);
+	if (w->passing_slot == NULL)
+		w->passing_slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(slot->tts_tupleDescriptor),
+												   &TTSOpsMinimalTuple);
+	tuplestore_puttupleslot(w->passing_rows, slot);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Everybody of this process's share whose gates may have held comes into all processes'
+ * populations; their profiles wait here to be judged.
+ */
+static void
+let_in_passing(Work *w)
+{
+	w->dealt = PQL_HASH_RANGE;
+	w->passing = pql_population_new(w->model, pql_arena_new(), w->low, PQL_HASH_RANGE);
+	w->passing_rows = tuplestore_begin_heap(false, false, work_mem);
+	w->passing_slot = NULL;
+	set_args(w, share_begins(w, pql_crew_me(w->crew), PQL_HASH_RANGE),
+			 share_begins(w, pql_crew_me(w->crew) + 1, PQL_HASH_RANGE));
+	query_subjects(w, w->job->profiles, take_gated);
+	query_subjects(w, w->job->keys, take_key);
+	for (int to = 0; to < pql_crew_size(w->crew); to++)
+		if (to != pql_crew_me(w->crew))
+			flush(w, to, take_parcels);
+	if (pql_crew_size(w->crew) > 1)
+	{
+		pql_crew_done(w->crew, -1, take_parcels, w);
+		pql_crew_wait_done(w->crew, -1, take_parcels, w);
+	}
+	pql_arena_delete(w->passing->arena);
+	w->passing = NULL;
+}
+
+static void
+judge_passing(Work *w)
+{
+	MemoryContext row =
+		AllocSetContextCreate(CurrentMemoryContext, "pql row", ALLOCSET_DEFAULT_SIZES);
+
+	while (w->passing_slot != NULL &&
+		   tuplestore_gettupleslot(w->passing_rows, true, false, w->passing_slot))
+	{
+		MemoryContext old = MemoryContextSwitchTo(row);
+		text *id;
+		PqlKey key;
+
+		slot_getallattrs(w->passing_slot);
+		id = DatumGetTextPP(w->passing_slot->tts_values[PQL_P_USER_ID]);
+		pql_key_make(&key, VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
+		/* those put off to another pass wait for it */
+		if (pql_population_wants(w->population, &key))
+			take_profile(w, w->passing_slot);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(row);
+	}
+	if (w->passing_slot != NULL)
+		ExecDropSingleTupleTableSlot(w->passing_slot);
+	tuplestore_end(w->passing_rows);
+	MemoryContextDelete(row);
+}
+
 /* Users of whom only events are known. */
 static void
-judge_the_rest(Work *w, uint64 high)
+judge_the_rest(Work *w)
 {
 	PqlPopulation *p = w->population;
 	MemoryContext row =
@@ -762,7 +921,7 @@ judge_the_rest(Work *w, uint64 high)
 			continue;
 		id = pql_member_id(m, buffer, &length);
 		pql_key_make(&key, id, length);
-		if (owner(w, key.hash >> 32, high) != pql_crew_me(w->crew))
+		if (owner(w, &key) != pql_crew_me(w->crew))
 			continue;
 		values[ROW_USER_ID] = PointerGetDatum(cstring_to_text_with_len(id, length));
 		nulls[ROW_ACCOUNT_ID] = nulls[ROW_STARTED_AT] = true;
@@ -808,12 +967,30 @@ one_pass(Work *w)
 	w->arena = pql_arena_new();
 	w->model->layout.arena = w->arena;
 	w->population = pql_population_new(w->model, w->arena, w->low, PQL_HASH_RANGE);
-	set_args(w, w->low, PQL_HASH_RANGE);
+	w->profiles = NULL;
 	INSTR_TIME_SET_CURRENT(w->began);
-	pql_query(w->job->keys, &w->args, take_key, w);
+	if (w->job->skip_gated)
+		let_in_passing(w);
+	else
+	{
+		set_args(w, w->low, PQL_HASH_RANGE);
+		query_subjects(w, w->job->keys, take_key);
+	}
 	clock_in(w, LOADING_KEYS);
 	w->scan.population = w->population;
 	pql_scan_begin(&w->scan);
+	for (int i = 0; i < w->nleaves; i++)
+	{
+		PqlLeaf *leaf = &w->leaves[i];
+
+		pql_leaf_narrow(&w->scan, leaf);
+		if (leads && leaf->ranges.by != NULL)
+			ereport(DEBUG1, (errmsg_internal("pql: of %s %d of %d chunks are read, by %s",
+											 RelationGetRelationName(leaf->rel),
+											 bms_num_members(leaf->ranges.chunks),
+											 (int) chunks_of(leaf), leaf->ranges.by)));
+	}
+	set_args(w, w->low, PQL_HASH_RANGE);
 	if (leads)
 		gather_events(w);
 	scan_events(w);
@@ -824,16 +1001,21 @@ one_pass(Work *w)
 	high = pg_atomic_read_u64(&board->high);
 	if (high < w->population->high)
 		pql_population_narrow(w->population, high);
-	hand_over(w, high);
+	/* who has the profile judges */
+	w->dealt = w->job->skip_gated ? PQL_HASH_RANGE : high;
+	hand_over(w);
 	clock_in(w, HANDING_OVER);
 
-	w->profiles = NULL;
-	w->own_low = share_begins(w, pql_crew_me(w->crew), high);
-	w->own_high = share_begins(w, pql_crew_me(w->crew) + 1, high);
-	set_args(w, w->own_low, w->own_high);
-	pql_query(w->job->profiles, &w->args, take_profile, w);
+	if (w->job->skip_gated)
+		judge_passing(w);
+	else
+	{
+		set_args(w, share_begins(w, pql_crew_me(w->crew), high),
+				 share_begins(w, pql_crew_me(w->crew) + 1, high));
+		query_subjects(w, w->job->profiles, take_profile);
+	}
 	if (open_users(w))
-		judge_the_rest(w, high);
+		judge_the_rest(w);
 	if (leads)
 		pql_crew_wait_done(w->crew, -1, take_rows, w);
 	else
@@ -884,8 +1066,6 @@ work(Work *w)
 		passes++;
 	}
 	MemoryContextSwitchTo(old);
-	for (int i = 0; i < w->nleaves; i++)
-		pql_leaf_close(&w->leaves[i]);
 	return passes;
 }
 
@@ -936,6 +1116,7 @@ pql_score_work(PqlCrew *crew, const void *packed, Size size)
 	w->model = model_for(w->job);
 	w->desc = row_desc();
 	work(w);
+	close_leaves(w);
 }
 
 /* ---- the face ---- */
@@ -1245,6 +1426,7 @@ pql_score_all(PG_FUNCTION_ARGS)
 	w->received = MakeSingleTupleTableSlot(w->desc, &TTSOpsMinimalTuple);
 	passes = work(w);
 	tell_path(w, passes);
+	close_leaves(w);
 	pql_crew_dismiss(w->crew);
 	ExecDropSingleTupleTableSlot(w->received);
 	return (Datum) 0;

@@ -424,6 +424,7 @@ pql_shape_of(const PqlSource *source, Relation leaf, const PqlModel *model)
 		p->field = shape->steps[number - 1].field;
 		shape->nproperties++;
 	}
+	shape->time = get_attnum(RelationGetRelid(leaf), source->column[PQL_OCCURRED_AT]);
 	shape->properties_need_opening =
 		shape->nproperties > 0 || shape->type[PQL_PROPERTIES] == PQL_COLUMN_JSON;
 	return shape;

@@ -101,6 +101,7 @@ typedef struct PqlShape
 	const char **missing; /* by field: what rows hold that are older than the column; or NULL */
 	int nproperties;
 	PqlPropertyField *properties;
+	AttrNumber time;              /* the column occurred_at */
 	bool properties_need_opening; /* they are columns, or json rather than jsonb */
 	const PqlSource *source;
 } PqlShape;

@@ -18,8 +18,9 @@ BEGIN
 			WHEN 'account.members' THEN 'n.members' END;
 	END IF;
 	CASE fact
-		WHEN 'person.email' THEN RETURN 'lower(btrim(coalesce(p.email, s.signup ->> ''email'')))';
-		WHEN 'person.email_kind' THEN RETURN 'CASE WHEN pql.email_host(coalesce(p.email, s.signup ->> ''email'')) IS NOT NULL THEN coalesce(d.kind, ''work'') END';
+		-- the reader trims it and makes it lower case, and tells its kind
+		WHEN 'person.email' THEN RETURN 'coalesce(p.email, s.signup ->> ''email'')';
+		WHEN 'person.email_kind' THEN RETURN NULL;
 		WHEN 'person.signup_source' THEN RETURN 's.signup -> ''signup_source''';
 		WHEN 'person.paid_before_trial' THEN RETURN 'coalesce(p.paid_at < s.started_at, false)';
 		WHEN 'trial.started_at' THEN RETURN 'to_jsonb(s.started_at)';
@@ -58,13 +59,16 @@ DECLARE
 	any_fact boolean := EXISTS (SELECT FROM pql.fact);
 	accounts_change boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name = 'person.account_id');
 	leads_known boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name >= 'lead.' AND f.name < 'lead/');
-	share CONSTANT text := 'pql.user_hash(%1$s.user_id) >= $3 AND pql.user_hash(%1$s.user_id) < $4';
+	-- the planner leaves it out when it is all of them
+	share CONSTANT text := '($4 - $3 = 4294967296 OR pql.user_between(%1$s.user_id, $3, $4))';
 	-- trials of users who have one in the range asked for: the next one ends the one before
 	in_range CONSTANT text := 't.started_at > ''-infinity'' AND t.started_at < ''infinity''';
 	asked CONSTANT text := '($5 IS NULL OR %1$s.started_at >= $5) AND ($6 IS NULL OR %1$s.started_at < $6)';
 	trials text;
 	account text := 'p.account_id';
 	subjects text;
+	people text; -- from where, with s the subject and p their row
+	started text := '';
 	columns text;
 BEGIN
 	IF by_signup THEN
@@ -82,29 +86,35 @@ BEGIN
 		keys := format('SELECT t.user_id, t.started_at, t.converted_at FROM %s t WHERE %s AND %s', trials, in_range, format(share, 't'))
 			|| format(' AND (($5 IS NULL AND $6 IS NULL) OR t.user_id IN (SELECT o.user_id FROM %s o WHERE %s))', trials, format(asked, 'o'));
 		subjects := format('(SELECT t.* FROM %s t WHERE %s AND t.started_at <= $1 AND %s AND %s)', trials, in_range, format(share, 't'), format(asked, 't'));
+		people := format('%s s LEFT JOIN pql.person p ON p.user_id = s.user_id AND %s', subjects, format(share, 'p'));
 	ELSE
-		subjects := format($q$(SELECT x.user_id, min(x.started_at) AS started_at, min(x.converted_at) AS converted_at%s
-			FROM (SELECT t.user_id, t.started_at, t.converted_at, t.ends_at, t.plan, t.mrr, t.conversion_source, t.signup
-				FROM %s t WHERE %s AND t.started_at <= $1
-				UNION ALL
-				SELECT p.user_id, CASE WHEN isfinite(p.signed_up_at) THEN p.signed_up_at END, p.paid_at, NULL, NULL, NULL, NULL, NULL FROM pql.person p) x
-			WHERE %s
-			GROUP BY x.user_id
-			HAVING (min(x.started_at) IS NULL OR min(x.started_at) <= $1) AND ($5 IS NULL OR min(x.started_at) >= $5) AND ($6 IS NULL OR min(x.started_at) < $6))$q$,
-			(SELECT string_agg(CASE WHEN c.needed THEN format(', (array_agg(x.%1$I ORDER BY x.started_at DESC NULLS LAST))[1] AS %1$I', c.name)
+		-- users with a trial or a row of their own; what is said of a trial is said of the latest
+		people := format($q$(SELECT t.user_id, min(t.started_at) AS started_at, min(t.converted_at) AS converted_at%s
+				FROM %s t WHERE %s AND t.started_at <= $1 AND %s GROUP BY t.user_id) t
+			FULL JOIN (SELECT * FROM pql.person p WHERE %s) p ON p.user_id = t.user_id
+			CROSS JOIN LATERAL (SELECT coalesce(t.user_id, p.user_id) AS user_id,
+				least(t.started_at, CASE WHEN isfinite(p.signed_up_at) THEN p.signed_up_at END) AS started_at,
+				least(t.converted_at, p.paid_at) AS converted_at, t.ends_at, t.plan, t.mrr, t.conversion_source, t.signup) s$q$,
+			(SELECT string_agg(CASE WHEN c.needed THEN format(', (array_agg(t.%1$I ORDER BY t.started_at DESC))[1] AS %1$I', c.name)
 				ELSE format(', NULL::%s AS %I', c.type, c.name) END, '' ORDER BY c.name)
 			FROM (VALUES ('ends_at', 'timestamptz', EXISTS (SELECT FROM unnest(facts) f WHERE f IN ('trial.days_left', 'trial.ends_at'))),
 				('plan', 'text', 'trial.plan' = ANY (facts)), ('mrr', 'float8', 'trial.mrr' = ANY (facts)),
 				('conversion_source', 'text', 'trial.conversion_source' = ANY (facts)), ('signup', 'jsonb', by_signup)) c (name, type, needed)),
-			trials, in_range, format(share, 'x'));
-		keys := format('SELECT k.user_id, k.started_at, NULL::timestamptz FROM %s k', subjects);
+			trials, in_range, format(share, 't'), format(share, 'p'));
+		started := ' WHERE (s.started_at IS NULL OR s.started_at <= $1) AND ' || format(asked, 's');
+		-- the earliest start of each counts: when all are asked for, the reader finds it
+		keys := format($q$SELECT s.user_id, s.started_at, NULL::timestamptz FROM %s%s AND NOT ($5 IS NULL AND $6 IS NULL)
+			UNION ALL SELECT t.user_id, t.started_at, NULL FROM %s t WHERE $5 IS NULL AND $6 IS NULL AND %s AND t.started_at <= $1 AND %s
+			UNION ALL SELECT p.user_id, p.signed_up_at, NULL FROM pql.person p WHERE $5 IS NULL AND $6 IS NULL AND %s
+				AND (p.signed_up_at <= $1 OR NOT isfinite(p.signed_up_at)) IS NOT FALSE$q$,
+			people, started, trials, in_range, format(share, 't'), format(share, 'p'));
 	END IF;
 
 	IF accounts_change THEN
 		account := 'CASE WHEN f.subject IS NULL THEN p.account_id ELSE f.latest #>> ''{}'' END';
 	END IF;
 	-- told by the address, where nobody says it
-	IF 'person.email_local' = ANY (facts) AND 'person.email' <> ALL (facts) THEN
+	IF facts && ARRAY['person.email_local', 'person.email_kind'] AND 'person.email' <> ALL (facts) THEN
 		facts := facts || 'person.email'::text;
 	END IF;
 	SELECT coalesce(string_agg(format(', %s AS %I', c.expression, c.name), ''), '') INTO columns
@@ -122,24 +132,26 @@ BEGIN
 		|| CASE WHEN leads_known THEN 'hl.history, ' ELSE 'NULL::jsonb, ' END
 		|| 'p.attributes, ' || CASE WHEN EXISTS (SELECT FROM unnest(facts) u WHERE u LIKE 'account.%') THEN 'a.attributes' ELSE 'NULL::jsonb' END
 		|| columns
-		|| format(' FROM %s s LEFT JOIN pql.person p ON p.user_id = s.user_id', subjects)
+		|| ' FROM ' || people
 		|| CASE WHEN accounts_change THEN $q$ LEFT JOIN (
 			SELECT r.subject, (array_agg(r.value ORDER BY r.recorded_at DESC)
 				FILTER (WHERE r.recorded_at <= $1 AND ($2 IS NULL OR r.recorded_at <= $2)))[1] AS latest
 			FROM pql.fact r WHERE r.name = 'person.account_id' GROUP BY r.subject) f ON f.subject = p.user_id$q$ ELSE '' END
 		|| CASE WHEN EXISTS (SELECT FROM unnest(facts) u WHERE u LIKE 'account.%') THEN format(' LEFT JOIN pql.account a ON a.account_id = %s', account) ELSE '' END
-		|| CASE WHEN 'person.email_kind' = ANY (facts) THEN
-			' LEFT JOIN pql.email_domain d ON d.domain = pql.email_host(coalesce(p.email, s.signup ->> ''email''))' ELSE '' END
 		|| CASE WHEN any_fact THEN
 			' LEFT JOIN pql.fact_history_at($1, $2) hp ON hp.subject = s.user_id'
 			|| format(' LEFT JOIN pql.fact_history_at($1, $2) ha ON ha.subject = %s', account) ELSE '' END
 		|| CASE WHEN leads_known THEN ' LEFT JOIN pql.lead_history_at($1, $2) hl ON hl.subject = s.user_id' ELSE '' END
 		|| CASE WHEN 'account.members' = ANY (facts) THEN format($q$ LEFT JOIN (
 			SELECT m.account_id, count(*) AS members FROM pql.account_of_at($1, $2) m
-			WHERE m.signed_up_at IS NULL OR m.signed_up_at <= $1 GROUP BY m.account_id) n ON n.account_id = %s$q$, account) ELSE '' END;
-	IF info.lists <> '{}' THEN
-		lists := format('SELECT e.list, lower(e.entry) FROM pql.list_entry e WHERE e.list = ANY (%L::text[])', info.lists);
-	END IF;
+			WHERE m.signed_up_at IS NULL OR m.signed_up_at <= $1 GROUP BY m.account_id) n ON n.account_id = %s$q$, account) ELSE '' END
+		|| started;
+	lists := concat_ws(' UNION ALL ',
+		CASE WHEN info.lists <> '{}' THEN
+			format('SELECT e.list, lower(e.entry) FROM pql.list_entry e WHERE e.list = ANY (%L::text[])', info.lists) END,
+		-- no list of a model can be called so: @ stands in no name
+		CASE WHEN 'person.email_kind' = ANY (facts) THEN 'SELECT ''@'' || d.kind, d.domain FROM pql.email_domain d' END);
+	lists := nullif(lists, '');
 END
 $$;
-COMMENT ON FUNCTION pql.population_queries(jsonb, timestamptz) IS 'For a model: signups (users, starts and properties of the event signup_complete as arrays; NULL unless pql.trial is empty), keys (user, start, conversion), profiles (one row a subject, a column a fact), lists (entries of the lists it asks). Parameters: $1 as_of, $2 known_at, $3 and $4 from and until which pql.user_hash, $5 and $6 from and until which start, $7 to $9 what signups gave.';
+COMMENT ON FUNCTION pql.population_queries(jsonb, timestamptz) IS 'For a model: signups (users, starts and properties of the event signup_complete as arrays; NULL unless pql.trial is empty), keys (user, start, conversion), profiles (one row a subject, a column a fact), lists (entries of the lists it asks, and domains of addresses as lists @personal and @disposable). Parameters: $1 as_of, $2 known_at, $3 and $4 which users (pql.user_between), $5 and $6 from and until which start, $7 to $9 what signups gave.';

@@ -45,18 +45,19 @@ BEGIN ATOMIC
 	SELECT u.user_id, u.started_at, NULL, u.ends_at, u.plan, u.converted_at, u.mrr, u.conversion_source, NULL, u.signup
 	FROM (
 		SELECT x.user_id, min(x.started_at) AS started_at, min(x.converted_at) AS converted_at,
-			(array_agg(x.ends_at ORDER BY x.started_at DESC NULLS LAST))[1] AS ends_at,
-			(array_agg(x.plan ORDER BY x.started_at DESC NULLS LAST))[1] AS plan,
-			(array_agg(x.mrr ORDER BY x.started_at DESC NULLS LAST))[1] AS mrr,
-			(array_agg(x.conversion_source ORDER BY x.started_at DESC NULLS LAST))[1] AS conversion_source,
-			(array_agg(x.signup ORDER BY x.started_at DESC NULLS LAST))[1] AS signup
+			-- what is said of a trial is said of the latest
+			(array_agg(x.ends_at ORDER BY x.started_at DESC) FILTER (WHERE x.of_trial))[1] AS ends_at,
+			(array_agg(x.plan ORDER BY x.started_at DESC) FILTER (WHERE x.of_trial))[1] AS plan,
+			(array_agg(x.mrr ORDER BY x.started_at DESC) FILTER (WHERE x.of_trial))[1] AS mrr,
+			(array_agg(x.conversion_source ORDER BY x.started_at DESC) FILTER (WHERE x.of_trial))[1] AS conversion_source,
+			(array_agg(x.signup ORDER BY x.started_at DESC) FILTER (WHERE x.of_trial))[1] AS signup
 		FROM (
-			SELECT t.user_id, t.started_at, t.ends_at, t.plan, t.converted_at, t.mrr, t.conversion_source, t.signup
+			SELECT t.user_id, t.started_at, t.ends_at, t.plan, t.converted_at, t.mrr, t.conversion_source, t.signup, true AS of_trial
 			FROM pql.trial_at(as_of, known_at, only_user) t
 			WHERE NOT per_trial
 			UNION ALL
 			SELECT p.user_id, CASE WHEN isfinite(p.signed_up_at) THEN p.signed_up_at END, NULL, NULL, p.paid_at,
-				NULL, NULL, NULL
+				NULL, NULL, NULL, false
 			FROM pql.person p
 			WHERE NOT per_trial AND (only_user IS NULL OR p.user_id = only_user)
 		) x

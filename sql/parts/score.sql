@@ -1,8 +1,8 @@
 -- Scoring over what is connected.
 
-CREATE FUNCTION pql.user_hash(user_id text) RETURNS bigint
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_user_hash';
-COMMENT ON FUNCTION pql.user_hash(text) IS 'Which part of the population a user falls into, 0 to 2^32 - 1: for splitting work among processes and passes. Not a storage format.';
+CREATE FUNCTION pql.user_between(user_id text, low bigint, high bigint) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_user_between';
+COMMENT ON FUNCTION pql.user_between(text, bigint, bigint) IS 'Does a user belong to that part of the population, of 2^32 parts? For splitting work among processes and passes; not a storage format.';
 
 CREATE FUNCTION pql.gather_query(model jsonb, known_at timestamptz, source oid) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -16,7 +16,7 @@ BEGIN
 			FROM (%s) e
 			JOIN pql.trial_at($1, $2) s ON s.user_id = e.user_id AND e.occurred_at >= s.started_at
 				AND (s.next_start IS NULL OR e.occurred_at < s.next_start)
-			WHERE e.occurred_at <= $1 AND pql.user_hash(e.user_id) >= $3 AND pql.user_hash(e.user_id) < $4
+			WHERE e.occurred_at <= $1 AND ($4 - $3 = 4294967296 OR pql.user_between(e.user_id, $3, $4))
 				AND ($5 IS NULL OR s.started_at >= $5) AND ($6 IS NULL OR s.started_at < $6)
 			-- both from s: the planner then knows that there are no more groups than trials
 			GROUP BY s.user_id, s.started_at$q$, model, events);
@@ -25,7 +25,7 @@ BEGIN
 		SELECT e.user_id, min(s.started_at), pql.gather(%L::jsonb, e.occurred_at, e.event, e.properties, s.started_at)
 		FROM (%s) e
 		LEFT JOIN pql.subject_at(false, $1, $2) s ON s.user_id = e.user_id
-		WHERE e.occurred_at <= $1 AND pql.user_hash(e.user_id) >= $3 AND pql.user_hash(e.user_id) < $4
+		WHERE e.occurred_at <= $1 AND ($4 - $3 = 4294967296 OR pql.user_between(e.user_id, $3, $4))
 		GROUP BY e.user_id$q$, model, events);
 END
 $$;

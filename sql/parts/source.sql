@@ -234,12 +234,11 @@ END
 $$;
 COMMENT ON FUNCTION pql.events_named(text, timestamptz, timestamptz, text) IS 'Events of one name up to an instant, from all sources.';
 
-CREATE FUNCTION pql.connect(input text, relation text, shape text DEFAULT NULL, mapping jsonb DEFAULT NULL, capture text DEFAULT NULL)
+CREATE FUNCTION pql.connect_table(input text, target regclass, relation text, shape text, mapping jsonb, capture text)
 RETURNS TABLE (check_name text, status text, found text, hint text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	words CONSTANT text[] := ARRAY['user_id', 'occurred_at', 'event', 'properties', 'received_at', 'event_id', 'timezone'];
-	target regclass;
 	qualified text;
 	given jsonb := coalesce(mapping, '{}');
 	word text;
@@ -255,7 +254,6 @@ BEGIN
 		RAISE EXCEPTION '% cannot be chosen', CASE WHEN shape IS NOT NULL THEN 'shape' ELSE 'capture' END
 			USING ERRCODE = 'feature_not_supported', HINT = 'Leave it out, and name the columns in the mapping.';
 	END IF;
-	target := to_regclass(relation);
 	IF target IS NULL THEN
 		RAISE EXCEPTION 'there is no table "%"', relation
 			USING ERRCODE = 'undefined_table', HINT = 'Write its schema as well, and quote names as SQL does.';
@@ -263,7 +261,7 @@ BEGIN
 	qualified := format('%I.%I', (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = target),
 		(SELECT c.relname FROM pg_class c WHERE c.oid = target));
 	IF qualified = 'pql.event' THEN
-		DELETE FROM pql.source o WHERE o.input = connect.input AND o.relation = qualified;
+		DELETE FROM pql.source o WHERE o.input = connect_table.input AND o.relation = qualified;
 		RETURN QUERY SELECT 'source', 'ok', 'pql.event is read', NULL;
 		RETURN;
 	END IF;
@@ -322,7 +320,7 @@ BEGIN
 	END LOOP;
 	PERFORM pql.source_query(target, given);
 
-	DELETE FROM pql.source o WHERE o.input = connect.input AND o.relation = qualified;
+	DELETE FROM pql.source o WHERE o.input = connect_table.input AND o.relation = qualified;
 	INSERT INTO pql.source (input, relation, mapping) VALUES (input, qualified, given);
 
 	FOREACH word IN ARRAY words LOOP
@@ -350,26 +348,42 @@ BEGIN
 	END IF;
 END
 $$;
+COMMENT ON FUNCTION pql.connect_table(text, regclass, text, text, jsonb, text) IS 'pql.connect, when the name has been looked up.';
+
+CREATE FUNCTION pql.connect(input text, relation text, shape text DEFAULT NULL, mapping jsonb DEFAULT NULL, capture text DEFAULT NULL)
+RETURNS TABLE (check_name text, status text, found text, hint text)
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	-- the name is looked up as the caller would
+	SELECT c.check_name, c.status, c.found, c.hint
+	FROM pql.connect_table(input, pg_catalog.to_regclass(relation), relation, shape, mapping, capture) c;
+END;
 COMMENT ON FUNCTION pql.connect(text, text, text, jsonb, text) IS 'Reads events from a table, view or foreign table of yours as well, where they are: pql.connect(''events'', ''app.events'', mapping => ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''). Keys of the mapping are user_id, occurred_at, event (or {"is": "name"}), properties (a column of JSON, an object or list of columns, or "*"), received_at, event_id, timezone (of times without one); values are columns, or paths into columns of JSON; columns of our own names need not be said. Returns what was found. Connecting again replaces the mapping. What does not fit is an ERROR.';
 
-CREATE FUNCTION pql.disconnect(input text, relation text) RETURNS void
+CREATE FUNCTION pql.disconnect_table(input text, target regclass, relation text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	target text := relation;
+	-- one that is gone is known by its name only
+	qualified text := coalesce(
+		(SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = target),
+		relation);
 BEGIN
-	IF to_regclass(relation) IS NOT NULL THEN
-		SELECT format('%I.%I', n.nspname, c.relname) INTO target
-		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(relation);
-	END IF;
-	IF NOT EXISTS (SELECT FROM pql.sources s WHERE s.input = disconnect.input AND s.relation = target) THEN
+	IF NOT EXISTS (SELECT FROM pql.sources s WHERE s.input = disconnect_table.input AND s.relation = qualified) THEN
 		RAISE EXCEPTION '% is not connected as %', relation, input
 			USING ERRCODE = 'undefined_object',
 				HINT = format('Connected are %s.', (SELECT string_agg(s.relation, ', ' ORDER BY s.relation) FROM pql.sources s));
 	END IF;
-	DELETE FROM pql.source o WHERE o.input = disconnect.input AND o.relation = target;
-	IF target = 'pql.event' THEN
-		INSERT INTO pql.source (input, relation, mapping, disconnected_at) VALUES (input, target, '{}', now());
+	DELETE FROM pql.source o WHERE o.input = disconnect_table.input AND o.relation = qualified;
+	IF qualified = 'pql.event' THEN
+		INSERT INTO pql.source (input, relation, mapping, disconnected_at) VALUES (input, qualified, '{}', now());
 	END IF;
 END
 $$;
+COMMENT ON FUNCTION pql.disconnect_table(text, regclass, text) IS 'pql.disconnect, when the name has been looked up.';
+
+CREATE FUNCTION pql.disconnect(input text, relation text) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT pql.disconnect_table(input, pg_catalog.to_regclass(relation), relation);
+END;
 COMMENT ON FUNCTION pql.disconnect(text, text) IS 'Reads a table no longer; its rows stay where they are. pql.event can be disconnected, too, and connected again. A table that is not connected is an ERROR.';
