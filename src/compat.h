@@ -76,11 +76,13 @@ pql_attribute_is_virtual(const FormData_pg_attribute *attribute)
 
 /* Beginning an index scan: from 18 on it takes a place for statistics. */
 #if PG_VERSION_NUM >= 180000
-#define pql_index_beginscan(rel, index, snapshot) index_beginscan(rel, index, snapshot, NULL, 1, 0)
+#define pql_index_beginscan(rel, index, snapshot, nkeys)                                           \
+	index_beginscan(rel, index, snapshot, NULL, nkeys, 0)
 #define pql_index_beginscan_bitmap(index, snapshot, nkeys)                                         \
 	index_beginscan_bitmap(index, snapshot, NULL, nkeys)
 #else
-#define pql_index_beginscan(rel, index, snapshot) index_beginscan(rel, index, snapshot, 1, 0)
+#define pql_index_beginscan(rel, index, snapshot, nkeys)                                           \
+	index_beginscan(rel, index, snapshot, nkeys, 0)
 #define pql_index_beginscan_bitmap(index, snapshot, nkeys)                                         \
 	index_beginscan_bitmap(index, snapshot, nkeys)
 #endif

@@ -20,6 +20,7 @@ typedef struct PqlReader
 	const char **tier_names;
 	const char *default_signal; /* name of the signal being read, for messages; or NULL */
 	bool brief;                 /* nothing will be explained */
+	bool lean;                  /* what releases a hold is not kept either */
 	bool shows_value; /* its words name {value}: keep a few more than the threshold asks */
 	bool shows_days;  /* its words name {days} */
 } PqlReader;

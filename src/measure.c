@@ -892,7 +892,7 @@ class_span(const PqlModel *m, int class)
 }
 
 static void
-set_spans(PqlModel *m)
+sum_up_dispatch(PqlModel *m)
 {
 	m->any_span = 0;
 	for (int i = 0; i < m->nany; i++)
@@ -905,8 +905,12 @@ set_spans(PqlModel *m)
 		if (d == NULL)
 			continue;
 		d->span = m->any_span;
+		d->conditional = true;
 		for (int j = 0; j < d->nclasses; j++)
+		{
 			d->span = Max(d->span, class_span(m, d->classes[j]));
+			d->conditional &= m->classes[d->classes[j]].where != NULL;
+		}
 		m->span = Max(m->span, d->span);
 	}
 }
@@ -936,7 +940,7 @@ fill_dispatch(PqlModel *m)
 			for (int j = 0; j < class->nnames; j++)
 				dispatch_name(m, &class->names[j], i);
 	}
-	set_spans(m);
+	sum_up_dispatch(m);
 }
 
 /* Equal ids promise mergeable evidence: the id covers all that decides what is kept. */

@@ -809,6 +809,12 @@ read_hold(PqlReader *r, const PqlJson *doc)
 	word = optional_string(r, "$.hold", json, "released_by");
 	if (word == NULL)
 		return;
+	if (r->lean && strcmp(word, "*") == 0)
+	{
+		m->hold.defined = true;
+		m->hold.slot = -1;
+		return;
+	}
 	class = pql_event_class(r, "$.hold.released_by", word, NULL, NULL);
 	if (class < 0)
 		return;
@@ -1264,13 +1270,14 @@ check_possible(PqlReader *r)
 /* ---- the whole ---- */
 
 static PqlModel *
-compile(PqlJson *document, PqlProblems *problems, bool brief)
+compile(PqlJson *document, PqlProblems *problems, bool brief, bool lean)
 {
 	PqlReader r = {0};
 	PqlModel *m = palloc0(sizeof(PqlModel));
 
 	r.model = m;
 	r.brief = brief;
+	r.lean = lean;
 	r.problems = problems;
 	if (document == NULL)
 		return NULL;
@@ -1305,14 +1312,14 @@ compile(PqlJson *document, PqlProblems *problems, bool brief)
 PqlModel *
 pql_model_compile(PqlJson *document, PqlProblems *problems)
 {
-	return compile(document, problems, false);
+	return compile(document, problems, false, false);
 }
 
 static PqlModel *
-compile_jsonb(Jsonb *document, bool brief)
+compile_jsonb(Jsonb *document, bool brief, bool lean)
 {
 	PqlProblems problems = {NIL};
-	PqlModel *m = compile(pql_document_from_jsonb(document, &problems), &problems, brief);
+	PqlModel *m = compile(pql_document_from_jsonb(document, &problems), &problems, brief, lean);
 
 	pql_problems_raise(&problems);
 	return m;
@@ -1321,13 +1328,19 @@ compile_jsonb(Jsonb *document, bool brief)
 PqlModel *
 pql_model_from_jsonb(Jsonb *document)
 {
-	return compile_jsonb(document, false);
+	return compile_jsonb(document, false, false);
 }
 
 PqlModel *
 pql_model_brief(Jsonb *document)
 {
-	return compile_jsonb(document, true);
+	return compile_jsonb(document, true, false);
+}
+
+PqlModel *
+pql_model_lean(Jsonb *document)
+{
+	return compile_jsonb(document, true, true);
 }
 
 int

@@ -62,6 +62,7 @@ typedef struct PqlDispatch
 	uint32 hash;
 	int nclasses;
 	int *classes;
+	bool conditional; /* all classes have conditions on properties */
 	int64 span; /* after the subject's start, from when on nothing takes it; PQL_NEVER: always */
 } PqlDispatch;
 
@@ -199,7 +200,7 @@ typedef struct PqlHold
 {
 	bool defined;
 	int64 span; /* microseconds after the last counted event */
-	int slot;   /* PQL_DAY_FIRSTS of the releasing events */
+	int slot;   /* PQL_DAY_FIRSTS of the releasing events; -1: they are not kept */
 } PqlHold;
 
 typedef struct PqlModel
@@ -256,6 +257,12 @@ extern PqlModel *pql_model_from_jsonb(Jsonb *document);
  * evidence is smaller, and does not fit together with that of the whole model.
  */
 extern PqlModel *pql_model_brief(Jsonb *document);
+
+/*
+ * The brief model that does not keep what releases a hold, when any event does: verdicts, of which
+ * few need it, ask for it (PqlProfile.first_event).
+ */
+extern PqlModel *pql_model_lean(Jsonb *document);
 
 /* Puts keys into the language's order, for canonical text. */
 extern void pql_model_order_keys(PqlJson *document);

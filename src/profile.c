@@ -152,6 +152,7 @@ pql_profile_read(PqlProfile *p, const PqlModel *model, struct varlena *jsonb, in
 	if (p->converted_at > as_of)
 		p->converted_at = PQL_NEVER;
 	p->lists.look_up = NULL;
+	p->first_event = NULL;
 	p->lists.object = get(&root, "lists");
 	p->facts = palloc(Max(1, model->nfacts) * sizeof(PqlHistory));
 	for (int i = 0; i < model->nfacts; i++)

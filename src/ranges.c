@@ -123,7 +123,7 @@ chunks_by(Relation rel, Relation index, int place, const Span *span, Snapshot sn
 static bool
 end_of(Relation rel, Relation index, Snapshot snapshot, ScanDirection direction, int64 *value)
 {
-	IndexScanDesc scan = pql_index_beginscan(rel, index, snapshot);
+	IndexScanDesc scan = pql_index_beginscan(rel, index, snapshot, 1);
 	ScanKeyData not_null;
 	bool found = false;
 	bool isnull;

@@ -11,13 +11,23 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/heapam.h"
+#include "access/relscan.h"
+#include "access/stratnum.h"
 #include "access/table.h"
+#include "access/tableam.h"
+#include "access/transam.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_type.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "scan.h"
@@ -51,6 +61,7 @@ pql_scan_begin(PqlScan *scan)
 
 	scan->earliest = scan->open ? PQL_ALWAYS : p->first_start;
 	scan->latest = scan->as_of;
+	scan->early = !scan->open && scan->model->nany == 0;
 	if (scan->model->span != PQL_NEVER && PQL_INSTANT_OK(p->last_start))
 		scan->latest = Min(scan->latest, p->last_start + scan->model->span);
 	scan->values = palloc0(Max(1, scan->model->nproperties) * sizeof(PqlValue));
@@ -105,6 +116,14 @@ take_row(PqlScan *scan, const PqlShape *shape, HeapTupleHeader tuple)
 			return;
 	}
 
+	if (!row->unusable && scan->early && event->dispatch->conditional)
+	{
+		/* most rows with a condition fail it: that is cheaper to find out than whose they are */
+		event->properties = (struct varlena *) unconstify(char *, fields[PQL_PROPERTIES]);
+		event->values = NULL;
+		if (!shape->properties_need_opening && !pql_event_counts(scan->model, event))
+			return;
+	}
 	id = pql_field_text(shape->type[PQL_USER_ID], fields[PQL_USER_ID], &length);
 	pql_key_make(&row->key, id, length);
 	__builtin_prefetch(pql_population_home(scan->population, &row->key));
@@ -382,6 +401,8 @@ pql_leaf_open(PqlLeaf *leaf, const PqlSource *source, Oid relation, const PqlMod
 void
 pql_leaf_close(PqlLeaf *leaf)
 {
+	if (leaf->by_user != NULL)
+		index_close(leaf->by_user, NoLock);
 	if (leaf->strategy != NULL)
 		FreeAccessStrategy(leaf->strategy);
 	table_close(leaf->rel, NoLock);
@@ -400,4 +421,117 @@ pql_leaf_narrow(PqlScan *scan, PqlLeaf *leaf)
 		latest += 26 * USECS_PER_HOUR;
 	}
 	leaf->ranges = pql_ranges_of(leaf->rel, leaf->shape->time, scan->snapshot, earliest, latest);
+}
+
+/* ---- one user ---- */
+
+static bool
+serves(Relation index, AttrNumber user)
+{
+	Form_pg_index form = index->rd_index;
+
+	return index->rd_rel->relam == BTREE_AM_OID && form->indisvalid && form->indisready &&
+		   RelationGetIndexPredicate(index) == NIL && form->indkey.values[0] == user &&
+		   (!form->indcheckxmin ||
+			TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data),
+								  TransactionXmin));
+}
+
+bool
+pql_leaf_index(PqlLeaf *leaf)
+{
+	const PqlShape *shape = leaf->shape;
+	AttrNumber user = get_attnum(RelationGetRelid(leaf->rel), shape->source->column[PQL_USER_ID]);
+	List *indexes = RelationGetIndexList(leaf->rel);
+	ListCell *cell;
+
+	foreach (cell, indexes)
+	{
+		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		if (serves(index, user))
+		{
+			if (leaf->by_user != NULL)
+				index_close(leaf->by_user, NoLock);
+			leaf->by_user = index;
+			leaf->in_time = index->rd_index->indnkeyatts > 1 &&
+							index->rd_index->indkey.values[1] == shape->time &&
+							index->rd_opcintype[1] == TIMESTAMPTZOID &&
+							(index->rd_indoption[1] & INDOPTION_DESC) == 0;
+			if (leaf->in_time)
+				break;
+			/* another may be in the order of time as well */
+			continue;
+		}
+		index_close(index, NoLock);
+	}
+	list_free(indexes);
+	return leaf->by_user != NULL;
+}
+
+/* The instant of a row, when it counts; else PQL_NEVER. */
+static int64
+instant_that_counts(const PqlScan *scan, const PqlLeaf *leaf, HeapTuple tuple)
+{
+	const PqlShape *shape = leaf->shape;
+	const char **fields = scan->batch->fields;
+	int64 at;
+
+	pql_row_fields(shape, tuple->t_data, fields);
+	at = pql_field_instant(shape, PQL_OCCURRED_AT, fields[PQL_OCCURRED_AT]);
+	if (!PQL_INSTANT_OK(at) || at > scan->as_of ||
+		(fields[PQL_EVENT] == NULL && shape->source->event == NULL))
+		return PQL_NEVER;
+	if (scan->known_at != PQL_NEVER && fields[PQL_RECEIVED_AT] != NULL &&
+		pql_field_instant(shape, PQL_RECEIVED_AT, fields[PQL_RECEIVED_AT]) > scan->known_at)
+		return PQL_NEVER;
+	if (leaf->nrepeats > 0 && repeats(leaf, ItemPointerGetBlockNumber(&tuple->t_self),
+									  ItemPointerGetOffsetNumber(&tuple->t_self)))
+		return PQL_NEVER;
+	return at;
+}
+
+static void
+set_key(ScanKey key, Relation index, int place, int strategy, Datum value)
+{
+	Oid type = index->rd_opcintype[place - 1];
+	Oid operator_id = get_opfamily_member(index->rd_opfamily[place - 1], type, type, strategy);
+
+	ScanKeyEntryInitialize(key, 0, place, strategy, type, index->rd_indcollation[place - 1],
+						   get_opcode(operator_id), value);
+}
+
+int64
+pql_leaf_first(const PqlScan *scan, PqlLeaf *leaf, const char *id, int length, int64 from,
+			   int64 before)
+{
+	Relation index = leaf->by_user;
+	Datum user;
+	ScanKeyData keys[2];
+	int nkeys = leaf->in_time ? 2 : 1;
+	IndexScanDesc rows;
+	TupleTableSlot *slot;
+	int64 first = PQL_NEVER;
+
+	if (!pql_text_key(leaf->shape->type[PQL_USER_ID], id, length, &user))
+		return PQL_NEVER;
+	set_key(&keys[0], index, 1, BTEqualStrategyNumber, user);
+	if (leaf->in_time)
+		set_key(&keys[1], index, 2, BTGreaterEqualStrategyNumber, TimestampTzGetDatum(from));
+	rows = pql_index_beginscan(leaf->rel, index, scan->snapshot, nkeys);
+	index_rescan(rows, keys, nkeys, NULL, 0);
+	slot = table_slot_create(leaf->rel, NULL);
+	while (index_getnext_slot(rows, ForwardScanDirection, slot))
+	{
+		int64 at = instant_that_counts(scan, leaf, ((HeapTupleTableSlot *) slot)->tuple);
+
+		CHECK_FOR_INTERRUPTS();
+		if (at >= from && at < before)
+			first = Min(first, at);
+		if (leaf->in_time && first != PQL_NEVER)
+			break;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	index_endscan(rows);
+	return first;
 }

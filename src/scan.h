@@ -25,6 +25,7 @@ typedef struct PqlScan
 	/* set by pql_scan_begin */
 	int64 earliest; /* no event before, and none after, can matter */
 	int64 latest;
+	bool early; /* conditions on properties are tested before the user is looked for */
 	PqlValue *values;
 	struct PqlBatch *batch;
 } PqlScan;
@@ -34,6 +35,8 @@ typedef struct PqlLeaf
 {
 	Relation rel;
 	PqlShape *shape;
+	Relation by_user; /* an index by which one user's rows are found, or NULL */
+	bool in_time;     /* and in the order of time */
 	BlockNumber nblocks;
 	BufferAccessStrategy strategy;
 	int nrepeats;
@@ -48,6 +51,16 @@ extern void pql_scan_begin(PqlScan *scan);
 extern void pql_leaf_open(PqlLeaf *leaf, const PqlSource *source, Oid relation,
 						  const PqlModel *model);
 extern void pql_leaf_close(PqlLeaf *leaf);
+
+/* Finds an index that pql_leaf_first can use; false: there is none. */
+extern bool pql_leaf_index(PqlLeaf *leaf);
+
+/*
+ * The first event of a user from an instant on, before another, that counts; PQL_NEVER: there is
+ * none. By index: for the few of whom it has to be known.
+ */
+extern int64 pql_leaf_first(const PqlScan *scan, PqlLeaf *leaf, const char *id, int length,
+							int64 from, int64 before);
 
 /* Finds out which of its blocks can hold events that matter to the scan. */
 extern void pql_leaf_narrow(PqlScan *scan, PqlLeaf *leaf);

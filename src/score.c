@@ -82,6 +82,7 @@ typedef struct Job
 	bool detail;
 	bool skip_gated;
 	bool any_gathered; /* a source is not scanned */
+	bool lean;         /* what releases a hold is found by index, for those who need it */
 	int64 memory;      /* bytes, per process */
 	char *signups;     /* queries, or NULL */
 	char *keys;
@@ -136,6 +137,7 @@ pack_job(const Job *job, StringInfo out)
 	pq_sendbyte(out, job->detail);
 	pq_sendbyte(out, job->skip_gated);
 	pq_sendbyte(out, job->any_gathered);
+	pq_sendbyte(out, job->lean);
 	pq_sendint64(out, job->memory);
 	pack_text(out, job->signups);
 	pack_text(out, job->keys);
@@ -177,6 +179,7 @@ unpack_job(const void *packed, Size size)
 	job->detail = pq_getmsgbyte(&in);
 	job->skip_gated = pq_getmsgbyte(&in);
 	job->any_gathered = pq_getmsgbyte(&in);
+	job->lean = pq_getmsgbyte(&in);
 	job->memory = pq_getmsgint64(&in);
 	job->signups = unpack_bytes(&in);
 	job->keys = unpack_bytes(&in);
@@ -243,6 +246,7 @@ typedef struct Work
 	MemoryContext pass;
 	int64 until_check;   /* rows until memory is looked at again */
 	StringInfo outgoing; /* messages being written, one for each of the crew */
+	int64 nasked;        /* lookups by index */
 	instr_time began;
 	double spent[PHASES]; /* milliseconds */
 	/* the leader's */
@@ -421,6 +425,8 @@ open_leaves(Work *w)
 				leaf->repeats = repeats->rows;
 				leaf->nrepeats = repeats->n;
 			}
+			if (w->job->lean && !pql_leaf_index(leaf))
+				elog(ERROR, "the index by user of %s is gone", RelationGetRelationName(leaf->rel));
 		}
 	}
 }
@@ -713,12 +719,42 @@ emit(Work *w, Datum *values, bool *nulls)
 		flush(w, 0, take_rows);
 }
 
+/* Somebody being judged, of whom a verdict may ask more. */
+typedef struct Asked
+{
+	Work *w;
+	text *id;
+	int64 next_start;
+} Asked;
+
+static int64
+first_event(void *state, int64 from)
+{
+	const Asked *asked = state;
+	Work *w = asked->w;
+	int64 first = PQL_NEVER;
+
+	w->nasked++;
+	for (int i = 0; i < w->nleaves; i++)
+	{
+		int64 at = pql_leaf_first(&w->scan, &w->leaves[i], VARDATA_ANY(asked->id),
+								  VARSIZE_ANY_EXHDR(asked->id), from, asked->next_start);
+
+		first = Min(first, at);
+	}
+	return first;
+}
+
 static void
-judge(Work *w, const PqlProfile *profile, const PqlEvidence *evidence, Datum *values, bool *nulls)
+judge(Work *w, PqlProfile *profile, const PqlEvidence *evidence, int64 next_start, Datum *values,
+	  bool *nulls)
 {
 	const Job *job = w->job;
+	Asked asked = {w, DatumGetTextPP(values[ROW_USER_ID]), next_start};
 	PqlVerdict v;
 
+	profile->first_event = first_event;
+	profile->state = &asked;
 	pql_judge_subject(w->model, evidence, profile, job->as_of, job->detail, &v);
 	pql_verdict_values(w->words, &v, values + ROW_VERDICT, nulls + ROW_VERDICT);
 	if (job->detail)
@@ -792,7 +828,7 @@ take_profile(void *state, TupleTableSlot *slot)
 	nulls[ROW_ACCOUNT_ID] = slot->tts_isnull[PQL_P_ACCOUNT_ID];
 	values[ROW_STARTED_AT] = slot->tts_values[PQL_P_STARTED_AT];
 	nulls[ROW_STARTED_AT] = slot->tts_isnull[PQL_P_STARTED_AT];
-	judge(w, profile, evidence, values, nulls);
+	judge(w, profile, evidence, next_start, values, nulls);
 	if (--w->until_check <= 0)
 	{
 		w->until_check = 256;
@@ -925,7 +961,7 @@ judge_the_rest(Work *w)
 			continue;
 		values[ROW_USER_ID] = PointerGetDatum(cstring_to_text_with_len(id, length));
 		nulls[ROW_ACCOUNT_ID] = nulls[ROW_STARTED_AT] = true;
-		judge(w, pql_profile_of_nobody(w->profiles), pql_member_held(m), values, nulls);
+		judge(w, pql_profile_of_nobody(w->profiles), pql_member_held(m), PQL_NEVER, values, nulls);
 		MemoryContextReset(row);
 		if ((i & 0xFF) == 0 && pql_crew_me(w->crew) == 0)
 			pql_crew_poll(w->crew, take_rows, w);
@@ -1073,8 +1109,9 @@ work(Work *w)
 static PqlModel *
 model_for(const Job *job)
 {
-	return job->detail || job->any_gathered ? pql_model_from_jsonb(job->document)
-											: pql_model_brief(job->document);
+	if (job->detail || job->any_gathered)
+		return pql_model_from_jsonb(job->document);
+	return job->lean ? pql_model_lean(job->document) : pql_model_brief(job->document);
 }
 
 /* The columns of pql.score_all. */
@@ -1294,6 +1331,34 @@ read_queries(Job *job)
 	}
 }
 
+/*
+ * May what releases a hold be left out at first? When an index finds the rows of the few who need
+ * it, and not every event is wanted for something else.
+ */
+static bool
+can_be_lean(const Job *job, const PqlModel *model)
+{
+	if (!model->hold.defined || job->detail || job->any_gathered)
+		return false;
+	for (int i = 0; i < job->nsources; i++)
+	{
+		ListCell *cell;
+
+		foreach (cell, job->sources[i].source->leaves)
+		{
+			PqlLeaf leaf;
+			bool found;
+
+			pql_leaf_open(&leaf, job->sources[i].source, lfirst_oid(cell), model);
+			found = pql_leaf_index(&leaf);
+			pql_leaf_close(&leaf);
+			if (!found)
+				return false;
+		}
+	}
+	return pql_model_lean(job->document)->nany == 0;
+}
+
 /* As many as the planner would give a scan of all these blocks. */
 static int
 workers_for(const Job *job)
@@ -1347,9 +1412,9 @@ tell_path(const Work *w, int passes)
 	}
 	ereport(DEBUG1, (errmsg_internal(
 						"pql: %.1f ms for keys, %.1f for events, %.1f for handing over, %.1f for "
-						"profiles and verdicts",
+						"profiles and verdicts (" INT64_FORMAT " lookups by index)",
 						w->spent[LOADING_KEYS], w->spent[READING_EVENTS], w->spent[HANDING_OVER],
-						w->spent[JUDGING])));
+						w->spent[JUDGING], w->nasked)));
 }
 
 /* An argument that is an instant: NULL is `missing`, as infinity is. */
@@ -1415,6 +1480,7 @@ pql_score_all(PG_FUNCTION_ARGS)
 	w->job = job;
 	w->model = pql_model_from_jsonb(job->document);
 	read_sources(job, w->model);
+	job->lean = can_be_lean(job, w->model);
 	w->model = model_for(job);
 	read_repeats(job);
 	read_queries(job);

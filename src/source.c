@@ -480,6 +480,42 @@ pql_field_text_slow(PqlColumnType type, const char *field, int *length)
 	}
 }
 
+bool
+pql_text_key(PqlColumnType type, const char *id, int length, Datum *key)
+{
+	char *text = pnstrdup(id, length);
+	char again[MAXINT8LEN + 1];
+	int64 number;
+
+	if (type == PQL_COLUMN_TEXT)
+	{
+		*key = PointerGetDatum(cstring_to_text_with_len(id, length));
+		return true;
+	}
+	if (type == PQL_COLUMN_UUID)
+	{
+		if (length != 2 * UUID_LEN + 4 || strspn(text, "0123456789abcdef-") != length)
+			return false;
+		for (int i = 0; i < length; i++)
+			if ((text[i] == '-') != (i == 8 || i == 13 || i == 18 || i == 23))
+				return false;
+		*key = DirectFunctionCall1(uuid_in, CStringGetDatum(text));
+		return true;
+	}
+	number = strtoll(text, NULL, 10);
+	if (length > MAXINT8LEN || pg_lltoa(number, again) != length || strcmp(again, text) != 0)
+		return false;
+	if (type == PQL_COLUMN_INT8)
+		*key = Int64GetDatum(number);
+	else if (type == PQL_COLUMN_INT4 && number == (int32) number)
+		*key = Int32GetDatum((int32) number);
+	else if (type == PQL_COLUMN_INT2 && number == (int16) number)
+		*key = Int16GetDatum((int16) number);
+	else
+		return false;
+	return true;
+}
+
 struct varlena *
 pql_jsonb_of_json(struct varlena *json)
 {

@@ -182,6 +182,9 @@ pql_field_text(PqlColumnType type, const char *field, int *length)
 	return pql_field_text_slow(type, field, length);
 }
 
+/* An id as a value of the column's type; false: no value of it reads so. */
+extern bool pql_text_key(PqlColumnType type, const char *id, int length, Datum *key);
+
 /* json as jsonb. Memory as above. */
 extern struct varlena *pql_jsonb_of_json(struct varlena *json);
 

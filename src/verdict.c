@@ -36,6 +36,9 @@ typedef struct Judge
 	bool released;    /* a hold was released: the days are enough for good */
 	bool hold_live;   /* a hold is running, or was when the window ended */
 	int64 hold_until; /* of the hold at t */
+	/* where the model does not keep what releases a hold: what was asked for last, and found */
+	int64 later_from;
+	int64 later;
 	int64 *first_met;
 } Judge;
 
@@ -299,10 +302,23 @@ stand(Judge *j, int64 t, PqlStanding *s, CountedDays *counted)
 static int64
 release_of(Judge *j, int32 day, int64 until)
 {
-	const PqlDayFirsts *firsts = pql_evidence_slot(j->eyes.evidence, j->model->hold.slot);
+	const PqlDayFirsts *firsts;
 	int64 first = PQL_NEVER;
 	int32 start_day;
 
+	if (j->model->hold.slot < 0)
+	{
+		int64 from = pql_day_start(j->model->zone, day + 1);
+
+		/* asked again and again while the hold runs */
+		if (from != j->later_from)
+		{
+			j->later_from = from;
+			j->later = j->profile->first_event(j->profile->state, from);
+		}
+		return j->later < until ? j->later : PQL_NEVER;
+	}
+	firsts = pql_evidence_slot(j->eyes.evidence, j->model->hold.slot);
 	if (firsts == NULL)
 		return PQL_NEVER;
 	start_day = pql_day(j->model->zone, j->eyes.started_at);
@@ -464,7 +480,8 @@ past_instants(const Judge *j, int64 as_of, PqlInstants *out)
 	for (int i = 0; i < m->natoms; i++)
 		if (m->exact && start != PQL_ALWAYS)
 			atom_edges(j, i, start, out);
-	if (m->hold.defined && (firsts = pql_evidence_slot(j->eyes.evidence, m->hold.slot)) != NULL)
+	if (m->hold.defined && m->hold.slot >= 0 &&
+		(firsts = pql_evidence_slot(j->eyes.evidence, m->hold.slot)) != NULL)
 		for (int i = 0; i < firsts->entries.n; i++)
 			pql_instants_add(out, pql_first_at(firsts->first[i], start), ANYTHING);
 	/* the last instant of the window decides whether a hold outlives it */
@@ -557,6 +574,7 @@ set_up(Judge *j, const PqlModel *model, const PqlEvidence *evidence, const PqlPr
 	j->window_end = PQL_NEVER;
 	j->qualified_at = PQL_NEVER;
 	j->hold_until = PQL_ALWAYS;
+	j->later_from = j->later = PQL_NEVER;
 	if (profile->started_at == PQL_ALWAYS)
 		return;
 	if (j->ends_at == PQL_NEVER && model->per_trial)
@@ -611,8 +629,16 @@ pql_judge_subject(const PqlModel *model, const PqlEvidence *evidence, const PqlP
 		for (int i = 0; i < instants.n && instants.list[i].at < as_of; i++)
 			if (instants.list[i].at >= profile->started_at && instants.list[i].at != before)
 			{
+				int64 later = j.later;
+
 				before = instants.list[i].at;
 				step(&j, before, &v->now);
+				/* an instant that was not known to matter, still to come */
+				if (j.later != later && j.later > before && j.later < as_of)
+				{
+					pql_instants_add(&instants, j.later, ANYTHING);
+					pql_instants_sort(&instants);
+				}
 			}
 		if (!model->exact)
 		{

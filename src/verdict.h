@@ -43,6 +43,12 @@ typedef struct PqlProfile
 	int64 converted_at; /* PQL_NEVER: not */
 	PqlHistory *facts;  /* per fact of the model */
 	PqlLists lists;
+	/*
+	 * Where the model does not keep what releases a hold (pql_model_lean): the first event at an
+	 * instant or after, as far as it counts; PQL_NEVER: none.
+	 */
+	int64 (*first_event)(void *state, int64 from);
+	void *state;
 } PqlProfile;
 
 /* Signals and exclusions at one instant. */
