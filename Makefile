@@ -22,9 +22,11 @@ all install uninstall clean:
 demo demo-real: ready
 	@scripts/with-cluster demo/$(if $(filter demo,$@),run,real)
 
-## make bench       pql.gather against built-in aggregates, 10 M events
+## make bench       scoring everybody against SQL, DuckDB and chDB; gathering against built-in aggregates
+##                  (an hour or more; bench/score --help and bench/gather --help tell of smaller runs)
 .PHONY: bench
 bench: ready
+	@PGOPTS_EXTRA="-c shared_buffers=4GB" scripts/with-cluster bench/score
 	@scripts/with-cluster bench/gather
 
 .PHONY: ready
