@@ -71,6 +71,14 @@ typedef struct JobSource
 	PqlSource *source;
 } JobSource;
 
+/* A table to read. The leader says how far, so that all count chunks alike while tables grow. */
+typedef struct JobLeaf
+{
+	int source;
+	Oid table;
+	BlockNumber nblocks;
+} JobLeaf;
+
 /* What is to be done: the same for all processes. */
 typedef struct Job
 {
@@ -90,6 +98,9 @@ typedef struct Job
 	char *lists;
 	int nsources;
 	JobSource *sources;
+	int nleaves;
+	JobLeaf *leaves;
+	bool temporary; /* some of them are: workers cannot read those */
 	int nrepeats;
 	JobRepeats *repeats;
 } Job;
@@ -122,12 +133,9 @@ unpack_bytes(StringInfo in)
 	return bytes;
 }
 
-/* Sources that are not scanned stay with the leader. */
 static void
 pack_job(const Job *job, StringInfo out)
 {
-	int scanned = 0;
-
 	initStringInfo(out);
 	pack_varlena(out, job->document);
 	pq_sendint64(out, job->as_of);
@@ -143,15 +151,15 @@ pack_job(const Job *job, StringInfo out)
 	pack_text(out, job->keys);
 	pack_text(out, job->profiles);
 	pack_text(out, job->lists);
+	pq_sendint32(out, job->nsources);
 	for (int i = 0; i < job->nsources; i++)
-		scanned += job->sources[i].gather == NULL;
-	pq_sendint32(out, scanned);
-	for (int i = 0; i < job->nsources; i++)
-		if (job->sources[i].gather == NULL)
-		{
-			pq_sendint32(out, job->sources[i].relation);
-			pack_varlena(out, job->sources[i].mapping);
-		}
+	{
+		pq_sendint32(out, job->sources[i].relation);
+		pack_varlena(out, job->sources[i].mapping);
+		pack_text(out, job->sources[i].gather);
+	}
+	pq_sendint32(out, job->nleaves);
+	appendBinaryStringInfo(out, (char *) job->leaves, job->nleaves * sizeof(JobLeaf));
 	pq_sendint32(out, job->nrepeats);
 	for (int i = 0; i < job->nrepeats; i++)
 	{
@@ -191,7 +199,11 @@ unpack_job(const void *packed, Size size)
 	{
 		job->sources[i].relation = pq_getmsgint(&in, 4);
 		job->sources[i].mapping = (Jsonb *) unpack_bytes(&in);
+		job->sources[i].gather = unpack_bytes(&in);
 	}
+	job->nleaves = pq_getmsgint(&in, 4);
+	job->leaves = palloc(Max(1, job->nleaves) * sizeof(JobLeaf));
+	pq_copymsgbytes(&in, (char *) job->leaves, job->nleaves * sizeof(JobLeaf));
 	job->nrepeats = pq_getmsgint(&in, 4);
 	job->repeats = palloc0(Max(1, job->nrepeats) * sizeof(JobRepeats));
 	for (int i = 0; i < job->nrepeats; i++)
@@ -397,37 +409,28 @@ repeats_of(Job *job, Oid table)
 static void
 open_leaves(Work *w)
 {
-	for (int i = 0; i < w->job->nsources; i++)
+	Job *job = w->job;
+
+	w->nleaves = job->nleaves;
+	w->leaves = palloc(Max(1, job->nleaves) * sizeof(PqlLeaf));
+	for (int i = 0; i < job->nleaves; i++)
 	{
-		JobSource *s = &w->job->sources[i];
-		ListCell *cell;
+		PqlLeaf *leaf = &w->leaves[i];
+		JobSource *s = &job->sources[job->leaves[i].source];
+		JobRepeats *repeats = repeats_of(job, job->leaves[i].table);
 
-		if (s->gather != NULL)
-			continue;
+		/* the leader has found out that it can be scanned, and locked it */
 		if (s->source == NULL)
-			s->source =
-				pql_source_open(s->relation, s->mapping, w->model, w->job->known_at != PQL_NEVER);
-		if (s->source->obstacle != NULL)
-			elog(ERROR, "%s cannot be scanned in a worker: %s", s->source->name,
-				 s->source->obstacle);
-		w->leaves = w->leaves == NULL
-						? palloc((list_length(s->source->leaves) + 1) * sizeof(PqlLeaf))
-						: repalloc(w->leaves, (w->nleaves + list_length(s->source->leaves) + 1) *
-												  sizeof(PqlLeaf));
-		foreach (cell, s->source->leaves)
+			s->source = pql_source_known(s->relation, s->mapping, job->known_at != PQL_NEVER);
+		pql_leaf_open(leaf, s->source, job->leaves[i].table, w->model);
+		leaf->nblocks = job->leaves[i].nblocks;
+		if (repeats != NULL)
 		{
-			PqlLeaf *leaf = &w->leaves[w->nleaves++];
-			JobRepeats *repeats = repeats_of(w->job, lfirst_oid(cell));
-
-			pql_leaf_open(leaf, s->source, lfirst_oid(cell), w->model);
-			if (repeats != NULL)
-			{
-				leaf->repeats = repeats->rows;
-				leaf->nrepeats = repeats->n;
-			}
-			if (w->job->lean && !pql_leaf_index(leaf))
-				elog(ERROR, "the index by user of %s is gone", RelationGetRelationName(leaf->rel));
+			leaf->repeats = repeats->rows;
+			leaf->nrepeats = repeats->n;
 		}
+		if (job->lean)
+			(void) pql_leaf_index(leaf);
 	}
 }
 
@@ -1332,31 +1335,39 @@ read_queries(Job *job)
 }
 
 /*
- * May what releases a hold be left out at first? When an index finds the rows of the few who need
- * it, and not every event is wanted for something else.
+ * The tables to scan. What releases a hold may be left out at first when an index finds the rows of
+ * the few who need it, and not every event is wanted for something else.
  */
-static bool
-can_be_lean(const Job *job, const PqlModel *model)
+static void
+read_leaves(Job *job, const PqlModel *model)
 {
-	if (!model->hold.defined || job->detail || job->any_gathered)
-		return false;
+	job->lean = model->hold.defined && !job->detail && !job->any_gathered &&
+				pql_model_lean(job->document)->nany == 0;
 	for (int i = 0; i < job->nsources; i++)
 	{
+		const PqlSource *source = job->sources[i].source;
 		ListCell *cell;
 
-		foreach (cell, job->sources[i].source->leaves)
+		if (source->obstacle != NULL)
+			continue;
+		job->leaves = job->leaves == NULL
+						  ? palloc((list_length(source->leaves) + 1) * sizeof(JobLeaf))
+						  : repalloc(job->leaves, (job->nleaves + list_length(source->leaves) + 1) *
+													  sizeof(JobLeaf));
+		foreach (cell, source->leaves)
 		{
+			JobLeaf *job_leaf = &job->leaves[job->nleaves++];
 			PqlLeaf leaf;
-			bool found;
 
-			pql_leaf_open(&leaf, job->sources[i].source, lfirst_oid(cell), model);
-			found = pql_leaf_index(&leaf);
+			pql_leaf_open(&leaf, source, lfirst_oid(cell), model);
+			job_leaf->source = i;
+			job_leaf->table = lfirst_oid(cell);
+			job_leaf->nblocks = leaf.nblocks;
+			job->temporary |= RelationUsesLocalBuffers(leaf.rel);
+			job->lean = job->lean && pql_leaf_index(&leaf);
 			pql_leaf_close(&leaf);
-			if (!found)
-				return false;
 		}
 	}
-	return pql_model_lean(job->document)->nany == 0;
 }
 
 /* As many as the planner would give a scan of all these blocks. */
@@ -1367,26 +1378,10 @@ workers_for(const Job *job)
 	uint64 threshold = Max(min_parallel_table_scan_size, 1);
 	int workers = 0;
 
-	for (int i = 0; i < job->nsources; i++)
-	{
-		ListCell *cell;
-
-		if (job->sources[i].gather != NULL)
-			continue;
-		foreach (cell, job->sources[i].source->leaves)
-		{
-			Relation leaf = table_open(lfirst_oid(cell), NoLock);
-
-			/* workers do not see temporary tables */
-			if (RelationUsesLocalBuffers(leaf))
-			{
-				table_close(leaf, NoLock);
-				return 0;
-			}
-			blocks += RelationGetNumberOfBlocks(leaf);
-			table_close(leaf, NoLock);
-		}
-	}
+	if (job->temporary)
+		return 0;
+	for (int i = 0; i < job->nleaves; i++)
+		blocks += job->leaves[i].nblocks;
 	while (blocks >= threshold && workers < max_parallel_workers_per_gather)
 	{
 		workers++;
@@ -1480,7 +1475,7 @@ pql_score_all(PG_FUNCTION_ARGS)
 	w->job = job;
 	w->model = pql_model_from_jsonb(job->document);
 	read_sources(job, w->model);
-	job->lean = can_be_lean(job, w->model);
+	read_leaves(job, w->model);
 	w->model = model_for(job);
 	read_repeats(job);
 	read_queries(job);

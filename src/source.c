@@ -321,18 +321,25 @@ find_obstacle(PqlSource *source, Relation rel, const PqlModel *model)
 }
 
 PqlSource *
-pql_source_open(Oid relation, Jsonb *mapping, const PqlModel *model, bool by_load_time)
+pql_source_known(Oid relation, Jsonb *mapping, bool by_load_time)
 {
 	PqlSource *source = palloc0(sizeof(PqlSource));
-	Relation rel;
 
 	source->relation = relation;
+	source->name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+											  get_rel_name(relation));
 	read_mapping(source, mapping);
 	if (!by_load_time)
 		source->column[PQL_RECEIVED_AT] = NULL;
-	rel = table_open(relation, AccessShareLock);
-	source->name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-											  RelationGetRelationName(rel));
+	return source;
+}
+
+PqlSource *
+pql_source_open(Oid relation, Jsonb *mapping, const PqlModel *model, bool by_load_time)
+{
+	Relation rel = table_open(relation, AccessShareLock);
+	PqlSource *source = pql_source_known(relation, mapping, by_load_time);
+
 	source->obstacle = find_obstacle(source, rel, model);
 	if (source->obstacle == NULL)
 		check_privileges(source, rel, model);

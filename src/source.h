@@ -53,6 +53,9 @@ typedef struct PqlSource
 extern PqlSource *pql_source_open(Oid relation, Jsonb *mapping, const PqlModel *model,
 								  bool by_load_time);
 
+/* The same of a relation that has been opened so in this query, by another process. */
+extern PqlSource *pql_source_known(Oid relation, Jsonb *mapping, bool by_load_time);
+
 /* ---- rows of one table ---- */
 
 /* How a stored value becomes what the engine wants. */
