@@ -44,6 +44,12 @@ check:
 	@$(SUDO) $(extension) -s install PG_CONFIG=$(PG_CONFIG) >/dev/null
 	@scripts/with-cluster scripts/check $(TESTS)
 
+## make sanitize    tests with AddressSanitizer and UndefinedBehaviorSanitizer in the library. TESTS="names"
+.PHONY: sanitize
+sanitize: ready
+	@scripts/install-deps test
+	@$(SUDO) env PG_CONFIG=$(PG_CONFIG) scripts/sanitize $(TESTS)
+
 ## make fuzz        libFuzzer on everything that reads what it is given
 .PHONY: fuzz
 fuzz: ready
