@@ -458,7 +458,7 @@ counts_add(PqlCounts *c, int n, int32 last, uint32 count)
 static int128_t
 wide_get(const PqlWide *w)
 {
-	return ((int128_t) w->high << 64) | w->low;
+	return pql_wide(w);
 }
 
 static void

@@ -197,6 +197,12 @@ typedef struct PqlWide
 	uint64 low;
 } PqlWide;
 
+static inline __int128
+pql_wide(const PqlWide *w)
+{
+	return (__int128) ((unsigned __int128) (uint64) w->high << 64 | w->low);
+}
+
 typedef struct PqlSums /* PQL_SUM (one entry, last unused) and PQL_DAY_SUMS */
 {
 	int32 last;

@@ -331,7 +331,7 @@ read_sum(const PqlEyes *eyes, const PqlMeasure *m, const PqlSlot *slot, const Pq
 		return true;
 	for (int i = 0; i < n; i++)
 		if (slot->kind == PQL_SUM || (int64) s->last - i > (int64) day - m->window.to)
-			sum += ((__int128) s->sum[i].high << 64) + s->sum[i].low;
+			sum += pql_wide(&s->sum[i]);
 	*value = (double) sum / 1e6;
 	return true;
 }

@@ -43,6 +43,7 @@ typedef struct BatchRow
 	PqlEvent event;
 	HeapTupleHeader tuple;
 	bool unusable; /* no event, or no time: counted, not looked at */
+	bool opened;   /* its properties are as the engine reads them */
 } BatchRow;
 
 typedef struct PqlBatch
@@ -130,6 +131,7 @@ take_row(PqlScan *scan, const PqlShape *shape, HeapTupleHeader tuple)
 	event->properties = (struct varlena *) unconstify(char *, fields[PQL_PROPERTIES]);
 	event->values = NULL;
 	row->tuple = tuple;
+	row->opened = false;
 	batch->n++;
 }
 
@@ -196,6 +198,9 @@ open_properties(PqlScan *scan, const PqlShape *shape, BatchRow *row)
 {
 	const char **fields = scan->batch->fields;
 
+	if (row->opened || !shape->properties_need_opening)
+		return;
+	row->opened = true;
 	if (shape->nproperties > 0)
 	{
 		pql_row_fields(shape, row->tuple, fields);
@@ -212,8 +217,7 @@ first_counts(PqlScan *scan, const PqlShape *shape, BatchRow *row)
 {
 	if (row->unusable || scan->open)
 		return true;
-	if (shape->properties_need_opening)
-		open_properties(scan, shape, row);
+	open_properties(scan, shape, row);
 	return pql_event_counts(scan->model, &row->event);
 }
 
@@ -234,8 +238,7 @@ add_row(PqlScan *scan, const PqlShape *shape, BatchRow *row)
 		e->ignored++;
 	else
 	{
-		if (shape->properties_need_opening)
-			open_properties(scan, shape, row);
+		open_properties(scan, shape, row);
 		e = pql_evidence_add(scan->model, e, &row->event);
 	}
 	if (row->trial != NULL)
@@ -354,6 +357,9 @@ pql_scan_blocks(PqlScan *scan, PqlLeaf *leaf, BlockNumber from, BlockNumber unti
 	MemoryContext old = MemoryContextSwitchTo(scan->scratch);
 	Buffer buffer = from < until ? read_block(leaf, from) : InvalidBuffer;
 
+	/* what this table has no columns for is not there, whatever the one before had */
+	memset(scan->batch->fields, 0, sizeof(scan->batch->fields));
+	memset(scan->values, 0, scan->model->nproperties * sizeof(PqlValue));
 	for (BlockNumber block = from; block < until; block++)
 	{
 		Page page = BufferGetPage(buffer);
@@ -477,6 +483,7 @@ instant_that_counts(const PqlScan *scan, const PqlLeaf *leaf, HeapTuple tuple)
 	const char **fields = scan->batch->fields;
 	int64 at;
 
+	memset(fields, 0, PQL_FIELDS * sizeof(char *));
 	pql_row_fields(shape, tuple->t_data, fields);
 	at = pql_field_instant(shape, PQL_OCCURRED_AT, fields[PQL_OCCURRED_AT]);
 	if (!PQL_INSTANT_OK(at) || at > scan->as_of ||

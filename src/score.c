@@ -497,6 +497,9 @@ take_gathered(void *state, TupleTableSlot *slot)
 	w->model->layout.arena = NULL;
 	evidence = pql_evidence_read(&in, &w->model->layout);
 	w->model->layout.arena = arena;
+	/* rows of other sources may be added to it */
+	if (evidence->started_at != PQL_ALWAYS)
+		evidence->start_day = pql_day(w->model->zone, evidence->started_at);
 	if (open_users(w) || pql_population_find(w->population, &key) != NULL)
 		pql_population_receive(
 			w->population, &key,

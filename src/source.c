@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/pg_locale.h"
@@ -595,7 +596,12 @@ property_value(PqlColumnType type, const char *field)
 				DirectFunctionCall1(int8_numeric, Int64GetDatum(large))));
 		case PQL_COLUMN_FLOAT8:
 			memcpy(&number, field, sizeof(number));
-			return number_of_double(number);
+			if (!isfinite(number))
+				return number_of_double(number);
+			/* by its shortest digits, as JSON has it */
+			return numeric_property((struct varlena *) DatumGetPointer(
+				DirectFunctionCall3(numeric_in, CStringGetDatum(float8out_internal(number)),
+									ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1))));
 		case PQL_COLUMN_NUMERIC:
 			return numeric_property(stored);
 		case PQL_COLUMN_JSON:

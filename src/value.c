@@ -269,7 +269,11 @@ pql_value_text(const PqlValue *value, int *length)
 			if (value->data != NULL)
 				s = numeric_normalize(aligned_numeric(value));
 			else
-				s = psprintf("%g", value->number);
+				/* whole numbers in full */
+				s = psprintf(value->number == rint(value->number) && fabs(value->number) < 1e15
+								 ? "%.0f"
+								 : "%g",
+							 value->number);
 			break;
 		case PQL_BOOL:
 			s = value->truth ? "true" : "false";
