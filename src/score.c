@@ -49,6 +49,9 @@
  * ahead. */
 #define CHUNK 128
 
+/* However little is allowed: a population that is hardly there would take passes without end. */
+#define LEAST_MEMORY (128 * 1024)
+
 /* A message is sent when it has grown to this. */
 #define MESSAGE_SIZE (16 * 1024)
 
@@ -1381,7 +1384,8 @@ workers_for(const Job *job)
 	uint64 threshold = Max(min_parallel_table_scan_size, 1);
 	int workers = 0;
 
-	if (job->temporary)
+	/* each worker asks for signups, and must not find a temporary table behind a view */
+	if (job->temporary || (job->signups != NULL && job->any_gathered))
 		return 0;
 	for (int i = 0; i < job->nleaves; i++)
 		blocks += job->leaves[i].nblocks;
@@ -1415,16 +1419,11 @@ tell_path(const Work *w, int passes)
 						w->spent[JUDGING], w->nasked)));
 }
 
-/* An argument that is an instant: NULL is `missing`, as infinity is. */
+/* An argument that is an instant: NULL is `missing`. Infinity bounds as well as any other. */
 static int64
 instant_arg(FunctionCallInfo fcinfo, int n, int64 missing)
 {
-	int64 at;
-
-	if (PG_ARGISNULL(n))
-		return missing;
-	at = PG_GETARG_TIMESTAMPTZ(n);
-	return PQL_INSTANT_OK(at) ? at : missing;
+	return PG_ARGISNULL(n) ? missing : PG_GETARG_TIMESTAMPTZ(n);
 }
 
 static int64
@@ -1473,13 +1472,14 @@ pql_score_all(PG_FUNCTION_ARGS)
 	job->from = instant_arg(fcinfo, 4, PQL_ALWAYS);
 	job->until = instant_arg(fcinfo, 5, PQL_NEVER);
 	job->skip_gated = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
-	job->memory = pql_memory_limit();
+	job->memory = Max(pql_memory_limit(), LEAST_MEMORY);
 	job->document = active_model(PG_GETARG_TEXT_PP(0));
 	w->job = job;
 	w->model = pql_model_from_jsonb(job->document);
 	read_sources(job, w->model);
 	read_leaves(job, w->model);
 	w->model = model_for(job);
+	job->skip_gated = job->skip_gated && pql_gates_on_facts(w->model);
 	read_repeats(job);
 	read_queries(job);
 

@@ -80,8 +80,13 @@ read_mapping(PqlSource *source, Jsonb *mapping)
 	}
 	value = pql_value_get(&root, "timezone", 8);
 	zone = mapped_text(&value);
-	if (zone != NULL)
-		source->zone = pql_zone(zone);
+	/* a column may have lost its zone since it was connected */
+	source->zone = pql_zone(zone != NULL ? zone : "UTC");
+	if (source->zone == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" is no timezone", zone),
+				 errdetail("The mapping of %s names it.", source->name),
+				 errhint("Connect the source again with another one.")));
 }
 
 /* ---- may it be read page by page? ---- */
@@ -155,26 +160,39 @@ type_fits(int field, PqlColumnType type)
 	}
 }
 
-/* The column of a property: spelt so, or the one whose JSON has it further inside. */
+/* The number of a column; -1: the name is a path into one. */
 static AttrNumber
-property_column(const PqlSource *source, Oid relation, const PqlName *property, const char **rest)
+column_or_path(Oid relation, const char *name)
 {
-	const char *dot;
+	AttrNumber number = get_attnum(relation, name);
 
-	*rest = NULL;
+	return number > 0 ? number : -1;
+}
+
+/* The column of a property that is spelt so; 0: there is none; -1: a path leads to it. */
+static AttrNumber
+property_column(const PqlSource *source, Oid relation, const PqlName *property)
+{
 	for (int i = 0; i < source->nproperties; i++)
 		if (strcmp(source->properties[i].property, property->name) == 0)
-			return get_attnum(relation, source->properties[i].column);
+			return column_or_path(relation, source->properties[i].column);
+	return InvalidAttrNumber;
+}
+
+/* The column whose JSON has the property further inside, where no column spelt so says it. */
+static AttrNumber
+nesting_column(const PqlSource *source, Oid relation, const PqlName *property, const char **rest)
+{
 	for (int i = 0; i < source->nproperties; i++)
 	{
 		int length = strlen(source->properties[i].property);
+		const char *dot = property->name + length;
 
-		dot = property->name + length;
 		if (length < property->length && *dot == '.' &&
 			strncmp(source->properties[i].property, property->name, length) == 0)
 		{
 			*rest = dot + 1;
-			return get_attnum(relation, source->properties[i].column);
+			return column_or_path(relation, source->properties[i].column);
 		}
 	}
 	return InvalidAttrNumber;
@@ -214,12 +232,16 @@ columns_obstacle(const PqlSource *source, Relation rel, const PqlModel *model)
 			else
 				found = column_obstacle(RelationGetDescr(rel), number, i);
 		}
-	for (int i = 0; i < model->nproperties && found == NULL; i++)
+	for (int i = 0; i < 2 * model->nproperties && found == NULL; i++)
 	{
-		AttrNumber number =
-			property_column(source, RelationGetRelid(rel), &model->properties[i], &rest);
+		const PqlName *property = &model->properties[i / 2];
+		AttrNumber number = i % 2 == 0
+								? property_column(source, RelationGetRelid(rel), property)
+								: nesting_column(source, RelationGetRelid(rel), property, &rest);
 
-		if (number > 0)
+		if (number < 0)
+			found = psprintf("%s is looked up inside a column", property->name);
+		else if (number > 0)
 			found = column_obstacle(RelationGetDescr(rel), number, PQL_FIELDS);
 	}
 	if (found == NULL && source->nproperties > PQL_MAX_PROPERTY_COLUMNS)
@@ -268,12 +290,14 @@ check_privileges(const PqlSource *source, Relation rel, const PqlModel *model)
 					   get_namespace_name(RelationGetNamespace(rel)));
 	if (pg_class_aclcheck(relid, user, ACL_SELECT) == ACLCHECK_OK)
 		return;
-	for (int i = 0; i < PQL_FIELDS + model->nproperties; i++)
+	for (int i = 0; i < PQL_FIELDS + 2 * model->nproperties; i++)
 	{
 		AttrNumber number = InvalidAttrNumber;
+		int k = (i - PQL_FIELDS) / 2;
 
 		if (i >= PQL_FIELDS)
-			number = property_column(source, relid, &model->properties[i - PQL_FIELDS], &rest);
+			number = i % 2 == 0 ? property_column(source, relid, &model->properties[k])
+								: nesting_column(source, relid, &model->properties[k], &rest);
 		else if (source->column[i] != NULL)
 			number = get_attnum(relid, source->column[i]);
 		if (number > 0 && pg_attribute_aclcheck(relid, number, user, ACL_SELECT) != ACLCHECK_OK)
@@ -390,8 +414,30 @@ add_field(PqlShape *shape, TupleDesc desc, AttrNumber number, int field)
 {
 	(void) column_type(TupleDescAttr(desc, number - 1)->atttypid, &shape->type[field]);
 	shape->missing[field] = missing_value(desc, number);
+	if (shape->steps[number - 1].field != PQL_NO_FIELD)
+	{
+		shape->same[2 * shape->nsame] = field;
+		shape->same[2 * shape->nsame++ + 1] = shape->steps[number - 1].field;
+		return;
+	}
 	shape->steps[number - 1].field = field;
 	shape->nsteps = Max(shape->nsteps, number);
+}
+
+/* A further place where a property may be. */
+static void
+add_property(PqlShape *shape, TupleDesc desc, int property, AttrNumber number, const char *rest)
+{
+	PqlPropertyField *p = &shape->properties[shape->nproperties];
+
+	if (number <= 0)
+		return;
+	p->property = property;
+	p->rest = rest;
+	if (shape->steps[number - 1].field == PQL_NO_FIELD)
+		add_field(shape, desc, number, shape->nfields++);
+	p->field = shape->steps[number - 1].field;
+	shape->nproperties++;
 }
 
 PqlShape *
@@ -406,7 +452,7 @@ pql_shape_of(const PqlSource *source, Relation leaf, const PqlModel *model)
 	shape->type = palloc0(most * sizeof(PqlColumnType));
 	shape->missing = palloc0(most * sizeof(char *));
 	shape->steps = palloc0(desc->natts * sizeof(PqlStep));
-	shape->properties = palloc0(Max(1, model->nproperties) * sizeof(PqlPropertyField));
+	shape->properties = palloc0(Max(1, 2 * model->nproperties) * sizeof(PqlPropertyField));
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(desc, i);
@@ -420,17 +466,13 @@ pql_shape_of(const PqlSource *source, Relation leaf, const PqlModel *model)
 			add_field(shape, desc, get_attnum(RelationGetRelid(leaf), source->column[i]), i);
 	for (int i = 0; i < model->nproperties; i++)
 	{
-		PqlPropertyField *p = &shape->properties[shape->nproperties];
-		AttrNumber number =
-			property_column(source, RelationGetRelid(leaf), &model->properties[i], &p->rest);
+		Oid relation = RelationGetRelid(leaf);
+		const char *rest = NULL;
+		AttrNumber nesting = nesting_column(source, relation, &model->properties[i], &rest);
 
-		if (number <= 0)
-			continue;
-		p->property = i;
-		if (shape->steps[number - 1].field == PQL_NO_FIELD)
-			add_field(shape, desc, number, shape->nfields++);
-		p->field = shape->steps[number - 1].field;
-		shape->nproperties++;
+		add_property(shape, desc, i, property_column(source, relation, &model->properties[i]),
+					 NULL);
+		add_property(shape, desc, i, nesting, rest);
 	}
 	shape->time = get_attnum(RelationGetRelid(leaf), source->column[PQL_OCCURRED_AT]);
 	shape->properties_need_opening =
@@ -446,7 +488,8 @@ pql_field_instant_slow(const PqlShape *shape, const char *field)
 	int64 at;
 
 	memcpy(&at, field, sizeof(at));
-	if (!PQL_INSTANT_OK(at))
+	/* what is in a year that counts by the clocks may not be so by UTC, and the other way round */
+	if (at < PQL_MIN_INSTANT - USECS_PER_DAY || at > PQL_MAX_INSTANT + USECS_PER_DAY)
 		return at;
 	return pql_from_local(shape->source->zone, at);
 }
@@ -621,8 +664,12 @@ pql_row_properties(const PqlShape *shape, const char *const *fields, PqlValue *v
 	for (int i = 0; i < shape->nproperties; i++)
 	{
 		const PqlPropertyField *p = &shape->properties[i];
-		PqlValue value = property_value(shape->type[p->field], fields[p->field]);
+		PqlValue value;
 
+		/* the places of a property stand together: the first that says it counts */
+		if (i > 0 && p->property == p[-1].property && values[p->property].kind != PQL_ABSENT)
+			continue;
+		value = property_value(shape->type[p->field], fields[p->field]);
 		if (p->rest != NULL)
 			value = pql_value_path(&value, p->rest, strlen(p->rest));
 		values[p->property] = value;

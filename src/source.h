@@ -37,7 +37,7 @@ typedef struct PqlSource
 	char *name;               /* as a person would write it */
 	char *column[PQL_FIELDS]; /* or NULL */
 	char *event;              /* the name of all events, where no column has it; or NULL */
-	PqlZone *zone;            /* of times without a zone; or NULL */
+	PqlZone *zone;            /* of times without a zone */
 	int nproperties;
 	PqlPropertyColumn *properties;
 	/* What keeps the table from being read page by page; NULL: nothing. */
@@ -99,6 +99,8 @@ typedef struct PqlShape
 {
 	int nsteps;
 	PqlStep *steps;
+	int nsame; /* fields whose column has another field already: pairs of field and that one */
+	int16 same[2 * PQL_FIELDS];
 	int nfields;
 	PqlColumnType *type;  /* by field */
 	const char **missing; /* by field: what rows hold that are older than the column; or NULL */
@@ -152,6 +154,8 @@ pql_row_fields(const PqlShape *shape, HeapTupleHeader tuple, const char **fields
 	for (int i = n; i < shape->nsteps; i++)
 		if (shape->steps[i].field != PQL_NO_FIELD)
 			fields[shape->steps[i].field] = shape->missing[shape->steps[i].field];
+	for (int i = 0; i < shape->nsame; i++)
+		fields[shape->same[2 * i]] = fields[shape->same[2 * i + 1]];
 }
 
 /* An instant; PQL_NEVER where there is none or no finite one. */

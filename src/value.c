@@ -270,7 +270,8 @@ pql_value_text(const PqlValue *value, int *length)
 				s = numeric_normalize(aligned_numeric(value));
 			else
 				/* whole numbers in full */
-				s = psprintf(value->number == rint(value->number) && fabs(value->number) < 1e15
+				s = psprintf(value->number == rint(value->number) &&
+									 fabs(value->number) < 9007199254740992.0
 								 ? "%.0f"
 								 : "%g",
 							 value->number);

@@ -687,6 +687,15 @@ facts_only(const PqlModel *model, const PqlCond *cond)
 }
 
 bool
+pql_gates_on_facts(const PqlModel *model)
+{
+	for (int i = 0; i < model->nsignals; i++)
+		if (model->signals[i].effect == PQL_GATE && facts_only(model, model->signals[i].when))
+			return true;
+	return false;
+}
+
+bool
 pql_gates_possible(const PqlModel *model, const PqlProfile *profile, int64 as_of)
 {
 	Judge j;

@@ -93,6 +93,9 @@ extern void pql_judge_subject(const PqlModel *model, const PqlEvidence *evidence
  */
 extern bool pql_gates_possible(const PqlModel *model, const PqlProfile *profile, int64 as_of);
 
+/* Has the model such gates at all? */
+extern bool pql_gates_on_facts(const PqlModel *model);
+
 /* A fact as of t. */
 extern PqlValue pql_fact_value(const PqlModel *model, const PqlProfile *profile, int fact,
 							   int64 ends_at, int64 t);

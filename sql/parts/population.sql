@@ -62,7 +62,7 @@ DECLARE
 	-- the planner leaves it out when it is all of them
 	share CONSTANT text := '($4 - $3 = 4294967296 OR pql.user_between(%1$s.user_id, $3, $4))';
 	-- trials of users who have one in the range asked for: the next one ends the one before
-	in_range CONSTANT text := 't.started_at > ''-infinity'' AND t.started_at < ''infinity''';
+	in_range CONSTANT text := 't.started_at >= ''0001-01-01 00:00Z'' AND t.started_at < ''10000-01-01 00:00Z''';
 	asked CONSTANT text := '($5 IS NULL OR %1$s.started_at >= $5) AND ($6 IS NULL OR %1$s.started_at < $6)';
 	trials text;
 	account text := 'p.account_id';
@@ -74,7 +74,7 @@ BEGIN
 	IF by_signup THEN
 		signups := format($q$SELECT array_agg(e.user_id), array_agg(e.occurred_at), array_agg(e.properties)
 			FROM (SELECT DISTINCT ON (x.user_id, x.occurred_at) x.user_id, x.occurred_at, x.properties
-				FROM (%s) x WHERE x.event = 'signup_complete' AND x.occurred_at > '-infinity' AND x.occurred_at <= $1
+				FROM (%s) x WHERE x.event = 'signup_complete' AND x.occurred_at >= '0001-01-01 00:00Z' AND x.occurred_at < '10000-01-01 00:00Z' AND x.occurred_at <= $1
 				ORDER BY x.user_id, x.occurred_at, x.properties) e$q$, pql.event_query(population_queries.known_at));
 		trials := '(SELECT u.user_id, u.started_at, NULL::timestamptz AS ends_at, NULL::text AS plan, NULL::timestamptz AS converted_at,
 			NULL::float8 AS mrr, NULL::text AS conversion_source, u.signup FROM unnest($7, $8, $9) u (user_id, started_at, signup))';
@@ -93,7 +93,7 @@ BEGIN
 				FROM %s t WHERE %s AND t.started_at <= $1 AND %s GROUP BY t.user_id) t
 			FULL JOIN (SELECT * FROM pql.person p WHERE %s) p ON p.user_id = t.user_id
 			CROSS JOIN LATERAL (SELECT coalesce(t.user_id, p.user_id) AS user_id,
-				least(t.started_at, CASE WHEN isfinite(p.signed_up_at) THEN p.signed_up_at END) AS started_at,
+				least(t.started_at, CASE WHEN p.signed_up_at >= '0001-01-01 00:00Z' AND p.signed_up_at < '10000-01-01 00:00Z' THEN p.signed_up_at END) AS started_at,
 				least(t.converted_at, p.paid_at) AS converted_at, t.ends_at, t.plan, t.mrr, t.conversion_source, t.signup) s$q$,
 			(SELECT string_agg(CASE WHEN c.needed THEN format(', (array_agg(t.%1$I ORDER BY t.started_at DESC))[1] AS %1$I', c.name)
 				ELSE format(', NULL::%s AS %I', c.type, c.name) END, '' ORDER BY c.name)
@@ -106,7 +106,7 @@ BEGIN
 		keys := format($q$SELECT s.user_id, s.started_at, NULL::timestamptz FROM %s%s AND NOT ($5 IS NULL AND $6 IS NULL)
 			UNION ALL SELECT t.user_id, t.started_at, NULL FROM %s t WHERE $5 IS NULL AND $6 IS NULL AND %s AND t.started_at <= $1 AND %s
 			UNION ALL SELECT p.user_id, p.signed_up_at, NULL FROM pql.person p WHERE $5 IS NULL AND $6 IS NULL AND %s
-				AND (p.signed_up_at <= $1 OR NOT isfinite(p.signed_up_at)) IS NOT FALSE$q$,
+				AND (p.signed_up_at <= $1 OR p.signed_up_at >= '10000-01-01 00:00Z') IS NOT FALSE$q$,
 			people, started, trials, in_range, format(share, 't'), format(share, 'p'));
 	END IF;
 

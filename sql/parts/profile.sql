@@ -16,13 +16,13 @@ BEGIN ATOMIC
 			SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.converted_at, r.mrr, r.conversion_source,
 				NULL::jsonb AS signup
 			FROM pql.trial r
-			WHERE r.started_at > '-infinity' AND r.started_at < 'infinity' AND (only_user IS NULL OR r.user_id = only_user)
+			WHERE r.started_at >= '0001-01-01 00:00Z' AND r.started_at < '10000-01-01 00:00Z' AND (only_user IS NULL OR r.user_id = only_user)
 			UNION ALL
 			SELECT e.user_id, e.occurred_at, NULL, NULL, NULL, NULL, NULL, e.properties
 			FROM (
 				SELECT DISTINCT ON (x.user_id, x.occurred_at) x.user_id, x.occurred_at, x.properties
 				FROM pql.events_named('signup_complete', as_of, known_at, only_user) x
-				WHERE x.occurred_at > '-infinity' AND NOT EXISTS (SELECT FROM pql.trial)
+				WHERE x.occurred_at >= '0001-01-01 00:00Z' AND x.occurred_at < '10000-01-01 00:00Z' AND NOT EXISTS (SELECT FROM pql.trial)
 				ORDER BY x.user_id, x.occurred_at, x.properties
 			) e
 		) t
@@ -56,7 +56,7 @@ BEGIN ATOMIC
 			FROM pql.trial_at(as_of, known_at, only_user) t
 			WHERE NOT per_trial
 			UNION ALL
-			SELECT p.user_id, CASE WHEN isfinite(p.signed_up_at) THEN p.signed_up_at END, NULL, NULL, p.paid_at,
+			SELECT p.user_id, CASE WHEN p.signed_up_at >= '0001-01-01 00:00Z' AND p.signed_up_at < '10000-01-01 00:00Z' THEN p.signed_up_at END, NULL, NULL, p.paid_at,
 				NULL, NULL, NULL, false
 			FROM pql.person p
 			WHERE NOT per_trial AND (only_user IS NULL OR p.user_id = only_user)

@@ -110,7 +110,10 @@ BEGIN
 						ELSE expression || '::timestamptz' END
 				WHEN word = 'properties' THEN expression || '::jsonb'
 				WHEN is_json THEN format('(%s #>> ''{}'')', expression)
-				ELSE expression || '::text' END;
+				-- ids are the same when their bytes are
+				ELSE expression || '::text' || CASE WHEN EXISTS (SELECT FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation
+					WHERE a.attrelid = relation AND a.attname = place #>> '{}' AND NOT a.attisdropped AND NOT c.collisdeterministic)
+					THEN ' COLLATE "C"' ELSE '' END END;
 		END IF;
 		expressions := expressions || format('%s AS %I', expression, word);
 	END LOOP;
@@ -124,7 +127,9 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT mapping ->> 'event_id' IS NOT NULL AND NOT EXISTS (
 		SELECT FROM pg_catalog.pg_index i
-		WHERE i.indrelid = relation AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indexprs IS NULL AND i.indpred IS NULL
+		JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+		-- children of a plain table have indexes of their own
+		WHERE i.indrelid = relation AND (c.relkind = 'p' OR NOT c.relhassubclass) AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indexprs IS NULL AND i.indpred IS NULL
 			AND NOT EXISTS (
 				SELECT FROM pg_catalog.unnest(i.indkey[0:i.indnkeyatts - 1]) k (attnum)
 				JOIN pg_catalog.pg_attribute a ON a.attrelid = relation AND a.attnum = k.attnum
@@ -145,32 +150,26 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 -- in the order of an index over user and id where there is one, hashing and sorting nothing
 SET enable_hashagg = off AS $$
 DECLARE
-	user_id text;
-	event_id text;
-	received text;
-	mine text;
+	rows_of text;
+	-- an index over user and id serves: where the columns are text, these are the columns themselves
+	mine text := CASE WHEN only_user IS NULL THEN '' ELSE ' AND q.user_id = $2' END;
 BEGIN
 	IF NOT pql.may_repeat(relation, mapping) OR NOT pql.has_rows(relation) THEN
 		RETURN;
 	END IF;
-	user_id := pql.source_column(relation, mapping ->> 'user_id');
-	event_id := pql.source_column(relation, mapping ->> 'event_id');
-	received := CASE WHEN known_at IS NOT NULL AND mapping ->> 'received_at' IS NOT NULL
-		THEN format(' AND (%1$s IS NULL OR %1$s <= $1)', pql.source_column(relation, mapping ->> 'received_at')) ELSE '' END;
-	-- an index on the column serves when the id is compared in the column's own type
-	mine := CASE WHEN only_user IS NULL THEN ''
-		ELSE format(' AND %s::text = $2', user_id) END;
+	rows_of := pql.source_query(relation, mapping);
 	RETURN QUERY EXECUTE format($q$
-		SELECT c.tableoid, c.ctid
+		SELECT c.of_table, c.row_id
 		FROM (
-			SELECT r.tableoid, r.ctid, row_number() OVER (PARTITION BY %1$s, %2$s ORDER BY r.tableoid, r.ctid) AS copy
-			FROM %3$s r
-			WHERE (%1$s, %2$s) IN (
-				SELECT %1$s, %2$s FROM %3$s r
-				WHERE %2$s IS NOT NULL AND %1$s IS NOT NULL%5$s
-				GROUP BY %1$s, %2$s HAVING count(*) > 1)%4$s%5$s
+			SELECT q.of_table, q.row_id, row_number() OVER (PARTITION BY q.user_id, q.event_id ORDER BY q.of_table, q.row_id) AS copy
+			FROM (SELECT r.tableoid AS of_table, r.ctid AS row_id, %1$s) q
+			WHERE (q.user_id, q.event_id) IN (
+				SELECT q.user_id, q.event_id FROM (SELECT %1$s) q
+				WHERE q.event_id IS NOT NULL AND q.user_id IS NOT NULL%2$s
+				GROUP BY q.user_id, q.event_id HAVING count(*) > 1)
+				AND ($1 IS NULL OR q.received_at IS NULL OR q.received_at <= $1)%2$s
 		) c
-		WHERE c.copy > 1$q$, user_id, event_id, relation, received, mine)
+		WHERE c.copy > 1$q$, substr(rows_of, length('SELECT ') + 1), mine)
 	USING known_at, only_user;
 END
 $$;
@@ -198,7 +197,7 @@ BEGIN
 		SELECT array_agg(r.of_table), array_agg(r.row_id) INTO tables, ids
 		FROM pql.repeated_rows(relation, mapping, known_at, only_user) r;
 		IF tables IS NOT NULL THEN
-			rows_of := replace(rows_of, 'SELECT ', 'SELECT r.tableoid AS of_table, r.ctid AS row_id, ');
+			rows_of := 'SELECT r.tableoid AS of_table, r.ctid AS row_id, ' || substr(rows_of, length('SELECT ') + 1);
 			filters := filters || (
 				SELECT string_agg(format(' AND (e.of_table <> %s OR e.row_id <> ALL (%L::tid[]))', t.of_table, t.rows), '')
 				FROM (SELECT x.of_table, array_agg(x.row_id) AS rows FROM unnest(tables, ids) x (of_table, row_id) GROUP BY 1) t);

@@ -16,7 +16,7 @@ SET statement_timeout = '30s';
 SET jit = off;
 SET timezone = 'UTC';
 SET min_parallel_table_scan_size = 0;
-SET max_parallel_workers_per_gather = 2;
+SET max_parallel_workers_per_gather = 1;
 CREATE EXTENSION pql;
 CREATE EXTENSION pgtap;
 CREATE SCHEMA oracle;
@@ -35,11 +35,16 @@ SELECT * FROM no_plan();
 
 -- What is known -----------------------------------------------------------------------------------
 
+-- Changes leave no history by themselves here, for it would have today's date.
+ALTER TABLE pql.person DISABLE TRIGGER USER;
+ALTER TABLE pql.account DISABLE TRIGGER USER;
+ALTER TABLE pql.fact DISABLE TRIGGER USER;
+
 -- Forty users and their companies; every fourth has two trials, every tenth none.
 INSERT INTO pql.account (account_id, employees, kind)
 SELECT 'a' || n, 100 + n * 60, CASE n % 7 WHEN 3 THEN 'partner' END FROM generate_series(1, 40) n;
 INSERT INTO pql.person (user_id, email, account_id, signed_up_at)
-SELECT 'u' || n, 'ann@acme.example', 'a' || n, '2026-03-01 00:00Z' FROM generate_series(1, 40) n;
+SELECT 'u' || n, CASE n % 5 WHEN 2 THEN ' Bob@GMail.com' ELSE 'ann@acme.example' END, 'a' || n, '2026-03-01 00:00Z' FROM generate_series(1, 40) n;
 INSERT INTO pql.trial (user_id, started_at)
 SELECT 'u' || n, timestamptz '2026-03-02 08:00Z' + n * interval '1 hour' + k * interval '6 days'
 FROM generate_series(1, 40) n, generate_series(0, CASE WHEN n % 4 = 0 THEN 1 ELSE 0 END) k WHERE n % 10 <> 0;
@@ -68,21 +73,30 @@ SELECT pql.put_model($${
 	"qualify": {"score": {"at_least": 1}}, "tiers": [{"tier": "some", "when": {"score": {"at_least": 1}}}]
 }$$) AS ignored \gset
 
+-- The rows of an answer, or its error.
 CREATE FUNCTION t.rows(path text, model text, as_of timestamptz, known_at timestamptz DEFAULT NULL, detail boolean DEFAULT true) RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-	PERFORM set_config('pql.enable_scan', CASE path WHEN 'aggregate' THEN 'off' ELSE 'on' END, true);
-	IF path = 'plain' THEN
-		RETURN QUERY SELECT s::text FROM oracle.plain_score(model, as_of, known_at, detail) s;
-	ELSE
-		RETURN QUERY SELECT s::text FROM pql.score_all(model, as_of, known_at, detail) s;
-	END IF;
+	BEGIN
+		PERFORM set_config('pql.enable_scan', CASE path WHEN 'aggregate' THEN 'off' ELSE 'on' END, true);
+		IF path = 'plain' THEN
+			RETURN QUERY SELECT s::text FROM oracle.plain_score(model, as_of, known_at, detail) s;
+		ELSE
+			RETURN QUERY SELECT s::text FROM pql.score_all(model, as_of, known_at, detail) s;
+		END IF;
+	EXCEPTION WHEN OTHERS OR query_canceled THEN
+		RETURN NEXT format('ERROR %s in %s: %s', SQLSTATE, path, SQLERRM);
+	END;
 	PERFORM set_config('pql.enable_scan', 'on', true);
 END
 $$;
 
--- What score_all (by the scan where that may be, and by the aggregate) has other than plain SQL, in all models.
-CREATE FUNCTION t.differences(as_of timestamptz DEFAULT '2026-03-11 12:00Z', known_at timestamptz DEFAULT NULL) RETURNS SETOF text
+-- Rows that do not fill the screen when they differ.
+CREATE FUNCTION t.short(path text, model text, as_of timestamptz, known_at timestamptz DEFAULT NULL, detail boolean DEFAULT true) RETURNS SETOF text
+LANGUAGE sql VOLATILE AS $$ SELECT format('%s… %s', left(x, 80), md5(x)) FROM t.rows(path, model, as_of, known_at, detail) x $$;
+
+-- What score_all (by the scan where that may be, and by the aggregate) has other than plain SQL; errors, too.
+CREATE FUNCTION t.differences(as_of timestamptz DEFAULT '2026-03-11 12:00Z', known_at timestamptz DEFAULT NULL, models text[] DEFAULT '{trial,playbook}') RETURNS SETOF text
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	model text;
@@ -90,8 +104,9 @@ DECLARE
 	expected text[];
 	found text[];
 BEGIN
-	FOREACH model IN ARRAY ARRAY['trial', 'playbook', 'conversion_ready', 'amounts'] LOOP
+	FOREACH model IN ARRAY models LOOP
 		expected := ARRAY(SELECT t.rows('plain', model, as_of, known_at));
+		RETURN QUERY SELECT e FROM unnest(expected) e WHERE e LIKE 'ERROR %';
 		FOREACH path IN ARRAY ARRAY['scan', 'aggregate'] LOOP
 			found := ARRAY(SELECT t.rows(path, model, as_of, known_at));
 			RETURN QUERY
@@ -192,8 +207,7 @@ SELECT EXISTS (SELECT FROM pg_collation WHERE collprovider = 'i') AS icu \gset
 	CREATE COLLATION t.no_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
 	CREATE TABLE app.no_case AS SELECT user_id COLLATE t.no_case AS user_id, occurred_at, event, properties FROM t.event;
 	SELECT t.try('ids of a nondeterministic collation', 'app.no_case', NULL, 'aggregate: .*user_id.*collation.*');
-	-- BUG (aggregate: ids are grouped by the collation there, so that one user gets the events of another)
-	INSERT INTO app.no_case VALUES ('U41', '2026-03-03', 'session_start', NULL), ('U42', '2026-03-01', 'session_start', NULL);
+		INSERT INTO app.no_case VALUES ('U41', '2026-03-03', 'session_start', NULL), ('U42', '2026-03-01', 'session_start', NULL);
 	SELECT t.connect('app.no_case');
 	SELECT results_eq($$SELECT user_id FROM pql.score_all('playbook', '2026-03-11') WHERE lower(user_id) IN ('u41', 'u42') ORDER BY user_id COLLATE "C"$$, ARRAY['U41', 'U42', 'u41', 'u42'],
 		'ids that only the collation holds to be the same are those of different users');
@@ -258,10 +272,8 @@ CREATE TABLE app.two AS SELECT user_id, occurred_at, event, properties ->> 'page
 CREATE TABLE app.two_bare AS SELECT user_id, occurred_at FROM t.event WHERE n % 3 = 2;
 SELECT t.connect('app.one', '{"properties": ["invitee_email", "page_path"]}');
 SELECT t.connect('app.two', '{"properties": ["page_path"]}');
--- BUG (scan: values of columns that a table does not have are those of the table before)
 SELECT is_empty('SELECT t.differences()', 'a column of properties that the next table does not have');
 SELECT t.connect('app.two_bare', '{"event": {"is": "invite_sent"}}');
--- BUG (crash: fields that a table does not have point into a page of the table before)
 SELECT is_empty('SELECT t.differences()', 'columns that the next table does not have');
 SELECT t.disconnect('app.one', 'app.two', 'app.two_bare');
 
@@ -278,7 +290,6 @@ CREATE TABLE app.half AS SELECT * FROM t.event WHERE n % 3 = 1;
 CREATE VIEW app.other_half AS SELECT * FROM t.event WHERE n % 3 = 2;
 SELECT t.connect(s) FROM unnest('{pql.event,app.half,app.other_half}'::text[]) s;
 SET max_parallel_workers_per_gather = 0;
--- BUG (what is scanned after evidence was gathered is taken to be outside the trial's days)
 SELECT is_empty('SELECT t.differences()', 'pql.event, a table and a view');
 SET max_parallel_workers_per_gather = 2;
 SELECT is_empty('SELECT t.differences()', 'pql.event, a table and a view, with workers');
@@ -289,27 +300,35 @@ SELECT t.disconnect('pql.event', 'app.half', 'app.other_half');
 CREATE TABLE app.twice AS SELECT * FROM t.event UNION ALL SELECT * FROM t.event WHERE n % 2 = 0 UNION ALL SELECT * FROM t.event WHERE n % 5 = 0;
 SELECT t.connect('app.twice');
 SELECT is_empty('SELECT t.differences()', 'rows that a loader repeats');
-CREATE TEMP TABLE once AS SELECT t.rows('scan', 'playbook', '2026-03-11');
+CREATE TEMP TABLE once AS SELECT t.short('scan', 'playbook', '2026-03-11');
 SELECT t.disconnect('app.twice');
 SELECT t.connect('app.plain');
-SELECT bag_eq('SELECT t.rows(''scan'', ''playbook'', ''2026-03-11'')', 'TABLE once', 'count once');
+SELECT bag_eq('SELECT t.short(''scan'', ''playbook'', ''2026-03-11'')', 'TABLE once', 'count once');
 SELECT t.disconnect('app.plain');
 CREATE VIEW app.twice_view AS SELECT * FROM app.twice;
 SELECT t.connect('app.twice_view');
-SELECT bag_eq('SELECT t.rows(''scan'', ''playbook'', ''2026-03-11'')', 'TABLE once', 'as those of a view do');
+SELECT bag_eq('SELECT t.short(''scan'', ''playbook'', ''2026-03-11'')', 'TABLE once', 'as those of a view do');
 SELECT t.disconnect('app.twice_view');
 -- The first that was loaded by then counts, whichever place it has.
 CREATE TABLE app.reloaded AS SELECT user_id, occurred_at, event, properties, received_at + interval '30 days' AS received_at, event_id FROM t.event UNION ALL SELECT user_id, occurred_at, event, properties, received_at, event_id FROM t.event;
 SELECT t.connect('app.reloaded');
 SELECT is_empty('SELECT t.differences(known_at => ''2026-03-09'')', 'rows repeated after known_at');
 SELECT t.disconnect('app.reloaded');
+-- Loaded by then is told by the zone of the mapping, not of the session; and may be told by a path into JSON.
+CREATE TABLE app.reloaded_local AS
+SELECT user_id, occurred_at AT TIME ZONE 'America/New_York' AS occurred_at, event, properties, received_at AT TIME ZONE 'America/New_York' + k * interval '3 hours' AS received_at, event_id
+FROM t.event, generate_series(1, 0, -1) k;
+SELECT t.connect('app.reloaded_local', '{"timezone": "America/New_York"}');
+SELECT is_empty('SELECT t.differences(known_at => ''2026-03-09'')', 'rows repeated, with local times');
+SELECT results_eq($$SELECT count(*) FROM pql.repeated_rows('app.reloaded_local', (SELECT mapping FROM pql.sources), '2026-03-09')$$,
+	$$SELECT count(*) FROM t.event WHERE received_at + interval '3 hours' <= '2026-03-09'$$, 'a row loaded later is none that others repeat, where times are local');
+SELECT t.disconnect('app.reloaded_local');
 CREATE TABLE app.parent (LIKE app.plain);
 CREATE UNIQUE INDEX ON app.parent (event_id);
 CREATE TABLE app.child () INHERITS (app.parent);
 INSERT INTO app.child SELECT * FROM app.twice;
 SELECT t.connect('app.parent');
--- BUG (may_repeat: an index of the parent says nothing of its children)
-SELECT bag_eq('SELECT t.rows(''scan'', ''playbook'', ''2026-03-11'')', 'TABLE once', 'rows repeated in a child, under a parent with a unique index');
+SELECT bag_eq('SELECT t.short(''scan'', ''playbook'', ''2026-03-11'')', 'TABLE once', 'rows repeated in a child, under a parent with a unique index');
 SELECT is_empty('SELECT t.differences()', 'children of a table');
 SELECT t.disconnect('app.parent');
 
@@ -318,17 +337,10 @@ SELECT t.disconnect('app.parent');
 
 CREATE TABLE app.same AS SELECT user_id, occurred_at AS at, event, properties FROM t.event;
 SELECT t.connect('app.same', '{"occurred_at": "at", "received_at": "at"}');
--- BUG (scan: where a column has two meanings the first one is never set)
 SELECT is_empty('SELECT t.differences(known_at => ''2026-03-09'')', 'one column is the time and the time of loading');
 SELECT t.disconnect('app.same');
 SELECT t.connect('app.same', '{"occurred_at": "at", "properties": {"invitee_email": "user_id", "page_path": "event"}}');
 SELECT is_empty('SELECT t.differences()', 'columns that are properties as well');
-SELECT t.connect('app.same', '{"occurred_at": "at"}');
-SET timezone = 'Asia/Kathmandu';
-ALTER TABLE app.same ALTER at TYPE timestamp;
--- BUG (crash: there is no zone then)
-SELECT is_empty('SELECT t.differences()', 'times that lose their zone after they were connected');
-SET timezone = 'UTC';
 SELECT t.disconnect('app.same');
 
 -- Columns of properties hold what to_jsonb makes of them.
@@ -342,15 +354,13 @@ BEGIN
 		FROM unnest($1) WITH ORDINALITY v (literal, n), LATERAL (VALUES (v.n || ''''), (''all'')) x (u)', type) USING literals;
 	PERFORM t.connect('app.values', '{"properties": ["amount"]}');
 	RETURN NEXT is(t.path('app.values', 'amounts'), 'scan', type || ' as a property is read in place');
-	RETURN NEXT is_empty('SELECT t.differences()', type || ' as a property');
+	RETURN NEXT is_empty('SELECT t.differences(models => ''{amounts}'')', type || ' as a property');
 	PERFORM t.disconnect('app.values');
 END
 $$;
--- BUG (numbers of columns are told apart by six digits only, and show so)
 SELECT t.values('int', '{0,1,-1,1234567,1234568,2147483647,-2147483648}');
 SELECT t.values('bigint', '{0,1,1234567,1234568,9007199254740991,9007199254740992,9007199254740993,-9007199254740993,9223372036854775807,-9223372036854775808}');
 SELECT t.values('smallint', '{0,1,32767,-32768}');
--- BUG (-0 is another value than 0 there)
 SELECT t.values('float8', '{0,-0,1.5,0.1,0.3,0.12345678,0.12345679,1e20,1e21,1e22,1e300,-1e300,4.9e-324,123456789012345680,NaN,Infinity,-Infinity,1234567,1234568}');
 SELECT t.values('numeric', '{0,1.5,1.50,3,3.0,NaN,Infinity,-Infinity,1e400,-1e400,1e-400,9007199254740993,1234567,1234568}');
 SELECT t.values('numeric(40,5)', '{0,1.5,NaN,9007199254740993,1234567,1234568}');
@@ -362,18 +372,16 @@ SELECT t.values('json', ARRAY['1.5', '"1.5"', 'true', 'null', '{"a": 1, "a": 2}'
 
 CREATE TABLE app.nested AS SELECT user_id, occurred_at, event, jsonb_build_object('plan', 'p' || n % 3, 'zz', n) AS context, CASE WHEN n % 2 = 0 THEN 'q' || n % 5 END AS "context.plan" FROM t.event;
 SELECT t.connect('app.nested', '{"properties": ["context"]}');
-SELECT is_empty('SELECT t.differences()', 'inside a column of JSON');
+SELECT is_empty('SELECT t.differences(models => ''{amounts}'')', 'inside a column of JSON');
 SELECT t.connect('app.nested', '{"properties": ["context.plan"]}');
-SELECT is_empty('SELECT t.differences()', 'a column of a dotted name');
+SELECT is_empty('SELECT t.differences(models => ''{amounts}'')', 'a column of a dotted name');
 SELECT t.connect('app.nested', '{"properties": ["context", "context.plan"]}');
--- BUG (where the column spelt so is NULL, the JSON beside it is asked in SQL and not in the scan)
-SELECT is_empty('SELECT t.differences()', 'a column of a dotted name beside the JSON that has it as well');
+SELECT is_empty('SELECT t.differences(models => ''{amounts}'')', 'a column of a dotted name beside the JSON that has it as well');
 SELECT t.disconnect('app.nested');
 
 -- A name of an event that is an SQL word
 CREATE TABLE app.constant AS SELECT user_id, occurred_at, 'same' AS event_id FROM t.event;
 SELECT t.connect('app.constant', '{"event": {"is": "SELECT a plan"}}');
--- BUG (source_events puts columns into every SELECT there is in the query's text)
 SELECT results_eq($$SELECT event FROM pql.events_seen('2026-03-20')$$, ARRAY['SELECT a plan'], 'a constant event called SELECT, of a source with repeated rows');
 SELECT t.disconnect('app.constant');
 
@@ -382,10 +390,15 @@ CREATE TABLE app.times (user_id text, occurred_at timestamp, event text);
 INSERT INTO app.times SELECT 'o' || n, at::timestamp, 'feature_used' FROM unnest('{0001-12-31 23:00 BC,0001-01-01 00:00,0001-01-01 06:00,-infinity,infinity,4713-01-01 BC,9999-12-31 23:59,9999-12-31 02:00,20000-12-31 23:59,NULL,1883-11-18 12:01}'::text[]) WITH ORDINALITY u (at, n);
 INSERT INTO app.times VALUES ('o1', '2026-03-03', NULL), ('o20', '2026-03-03', NULL), (NULL, '2026-03-03', 'feature_used');
 SELECT t.connect('app.times', '{"timezone": "America/New_York"}');
--- BUG (tiny: a time before year 1 by the clocks, in year 1 by UTC, does not count in the scan)
-SELECT is_empty('SELECT t.differences()', 'times in no year that counts, west of UTC');
+SELECT is_empty('SELECT t.differences(models => ''{trial,playbook,amounts}'')', 'times in no year that counts, west of UTC');
 SELECT t.connect('app.times', '{"timezone": "Asia/Kathmandu"}');
 SELECT is_empty('SELECT t.differences(''9999-12-31 23:59Z'')', 'times in no year that counts, east of UTC');
+INSERT INTO pql.trial (user_id, started_at) VALUES ('bc', '0044-03-15 12:00Z BC'), ('u1', '0044-03-15 12:00Z BC'), ('u2', '20000-01-01 00:00Z'), ('never', 'infinity'), ('ever', '-infinity');
+INSERT INTO pql.person (user_id, signed_up_at) VALUES ('bc', '0044-03-15 12:00Z BC'), ('later', '20000-01-01 00:00Z'), ('o1', '0044-03-15 12:00Z BC');
+SELECT is_empty('SELECT t.differences()', 'starts in no year that counts');
+SELECT is_empty($$SELECT user_id, started_at FROM pql.score_all('trial', '2026-03-11') WHERE NOT started_at BETWEEN '0001-01-01' AND '9999-12-31'$$, 'begin no trial');
+DELETE FROM pql.trial WHERE NOT started_at BETWEEN '0001-01-01' AND '9999-12-31';
+DELETE FROM pql.person WHERE user_id IN ('bc', 'later', 'o1');
 SELECT t.disconnect('app.times');
 
 -- Every ten minutes of nights in which clocks change: a trial that begins at the very instant has the event, one that begins a microsecond later does not.
@@ -397,7 +410,7 @@ LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
 	PERFORM t.connect('app.nights', jsonb_build_object('timezone', zone));
 	INSERT INTO pql.trial (user_id, started_at) SELECT n.user_id, n.occurred_at AT TIME ZONE zone + k * interval '1 microsecond' FROM app.nights n, generate_series(0, 1) k;
-	RETURN NEXT bag_eq($q$SELECT t.rows('scan', 'trial', '2026-12-01')$q$, $q$SELECT t.rows('plain', 'trial', '2026-12-01')$q$, 'nights of changing clocks in ' || zone);
+	RETURN NEXT bag_eq($q$SELECT t.short('scan', 'trial', '2026-12-01')$q$, $q$SELECT t.short('plain', 'trial', '2026-12-01')$q$, 'nights of changing clocks in ' || zone);
 	RETURN NEXT is((SELECT count(*) FROM pql.score_all('trial', '2026-12-01') WHERE user_id LIKE 'n%' AND 'activated' = ANY (signals)), (SELECT count(DISTINCT (n.user_id)) FROM app.nights n), 'each has its event');
 	DELETE FROM pql.trial WHERE user_id LIKE 'n% %';
 	PERFORM t.disconnect('app.nights');
@@ -466,7 +479,7 @@ GRANT SELECT ON closed.rows TO pql_scan_reader;
 SELECT t.connect('closed.rows');
 SELECT is(t.as_reader('SELECT string_agg(path, '','') FROM pql.score_path(''trial'')'), 'scan', 'a table without row-level security');
 ALTER TABLE closed.rows ENABLE ROW LEVEL SECURITY;
-CREATE POLICY some ON closed.rows USING (user_id <> 'u3' AND user_id <> 'u8');
+CREATE POLICY most ON closed.rows USING (user_id <> 'u3' AND user_id <> 'u8');
 SELECT matches(t.as_reader('SELECT concat_ws('': '', path, reason) FROM pql.score_path(''trial'')'), '^aggregate: .*row-level security', 'row-level security for whom it applies to');
 SELECT is(t.as_reader('SELECT count(*) FROM t.differences()'), '0', 'row-level security: the same as plain SQL');
 SELECT is(t.as_reader($$SELECT count(*) FROM pql.score_all('trial', '2026-03-11') WHERE user_id IN ('u3', 'u8') AND potential > 0$$), '0', 'what is hidden does not count');
@@ -475,13 +488,13 @@ SELECT isnt_empty($$SELECT FROM pql.score_all('trial', '2026-03-11') WHERE user_
 SELECT matches(t.as_reader('SELECT count(*) FROM (SELECT set_config(''row_security'', ''off'', true)) x, LATERAL pql.score_all(''trial'', ''2026-03-11'')'), '^42501 .*row-level security', 'row_security = off is an ERROR for them, as in SQL');
 SELECT t.disconnect('closed.rows');
 ALTER TABLE pql.trial ENABLE ROW LEVEL SECURITY;
-CREATE POLICY some ON pql.trial USING (user_id <> 'u1');
+CREATE POLICY most ON pql.trial USING (user_id <> 'u1');
 SELECT t.connect('app.plain');
 GRANT USAGE ON SCHEMA app TO pql_scan_reader;
 GRANT SELECT ON app.plain TO pql_scan_reader;
 SELECT is(t.as_reader('SELECT count(*) FROM t.differences()'), '0', 'policies of pql''s own tables hold in every process');
 SELECT is(t.as_reader($$SELECT count(*) FROM pql.score_all('trial', '2026-03-11') WHERE user_id = 'u1'$$), '0', 'trials that are hidden are not judged');
-DROP POLICY some ON pql.trial;
+DROP POLICY most ON pql.trial;
 ALTER TABLE pql.trial DISABLE ROW LEVEL SECURITY;
 
 
@@ -509,16 +522,14 @@ SELECT t.between('trial', '2026-03-02 12:00Z', '2026-03-02 12:00Z');
 SELECT t.between('trial', '2026-03-02 12:00Z', '2026-03-02 12:00:00.000001Z');
 SELECT t.between('trial', '2026-03-04', '2026-03-02');
 SELECT t.between('trial', '-infinity', 'infinity');
--- BUG (an infinite end at the wrong side is held to be none)
 SELECT t.between('trial', 'infinity', NULL);
 SELECT t.between('trial', NULL, '-infinity');
 SELECT t.between('playbook', '2026-03-01', '2026-03-01 00:00:00.000001Z');
 SELECT t.between('playbook', NULL, '2026-03-01');
 
 -- Known by: nothing was loaded before time began.
--- BUG (known_at of -infinity is held to be none)
-SELECT bag_eq($$SELECT t.rows('scan', 'trial', '2026-03-11', '-infinity')$$, $$SELECT t.rows('plain', 'trial', '2026-03-11', '-infinity')$$, 'known_at -infinity');
-SELECT bag_eq($$SELECT t.rows('scan', 'trial', '2026-03-11', 'infinity')$$, $$SELECT t.rows('plain', 'trial', '2026-03-11', 'infinity')$$, 'known_at infinity');
+SELECT bag_eq($$SELECT t.short('scan', 'trial', '2026-03-11', '-infinity')$$, $$SELECT t.short('plain', 'trial', '2026-03-11', '-infinity')$$, 'known_at -infinity');
+SELECT bag_eq($$SELECT t.short('scan', 'trial', '2026-03-11', 'infinity')$$, $$SELECT t.short('plain', 'trial', '2026-03-11', 'infinity')$$, 'known_at infinity');
 
 -- Without those whom the gate icp_fit keeps out: a value between 200 and 2000 that held at some time of the trial so far.
 INSERT INTO pql.fact (subject, name, value, source, recorded_at) VALUES
@@ -530,7 +541,7 @@ INSERT INTO pql.fact (subject, name, value, source, recorded_at) VALUES
 	('a6', 'account.employees', '500', 'x', '-infinity'), ('a6', 'account.employees', '5000', 'x', '2026-02-01'),           -- no more when the trial began
 	('a7', 'account.employees', '"250"', 'x', '-infinity'), ('a8', 'account.employees', '200', 'x', '-infinity'), ('a9', 'account.employees', '2001', 'x', '-infinity'),
 	('a38', 'account.employees', '5000', 'x', '-infinity'), ('a38', 'account.employees', '300', 'x', '2026-03-07'), ('a38', 'account.employees', '5000', 'x', '2026-03-07 00:00:00.000001Z');
-UPDATE pql.account SET employees = NULL WHERE account_id = 'a11';
+UPDATE pql.account SET employees = NULL WHERE account_id IN ('a3', 'a11');
 UPDATE pql.person SET account_id = NULL WHERE user_id = 'u12';
 UPDATE pql.person SET account_id = 'nowhere' WHERE user_id = 'u13';
 DELETE FROM pql.person WHERE user_id = 'u14';
@@ -553,7 +564,6 @@ FROM unnest('{2026-03-05 00:00Z,2026-03-11 12:00Z,2026-03-12 00:00Z,2026-04-20 0
 SELECT results_eq($$SELECT user_id FROM pql.score_all('trial', '2026-03-11 12:00Z', skip_gated => true) WHERE user_id IN ('u1', 'u2', 'u3', 'u4', 'u5', 'u6', 'u7', 'u8', 'u9', 'u11', 'u12', 'u13', 'u14', 'u38') GROUP BY 1 ORDER BY substr(user_id, 2)::int$$,
 	'{u1,u2,u4,u5,u7,u8,u38}'::text[], 'who may have passed the gate');
 SELECT is_empty($$SELECT user_id FROM pql.score_all('trial', '2026-04-20') WHERE qualified_at IS NOT NULL EXCEPT SELECT user_id FROM pql.score_all('trial', '2026-04-20', skip_gated => true)$$, 'nobody who qualified is skipped');
--- BUG (score_all drops users of whom only events are known, though no gate rules them out)
 SELECT bag_eq($$SELECT s::text FROM pql.score_all('playbook', '2026-03-11', skip_gated => true) s$$, $$SELECT s::text FROM oracle.plain_score('playbook', '2026-03-11') s$$, 'a model without gates skips nobody');
 SELECT is_empty($$SELECT s::text FROM pql.score_all('trial', '2026-03-11 12:00Z', NULL, true, '2026-03-02 12:00Z', '2026-03-03 08:00Z', true) s EXCEPT ALL
 	SELECT s::text FROM oracle.plain_score('trial', '2026-03-11 12:00Z', NULL, true) s WHERE s.started_at >= '2026-03-02 12:00Z' AND s.started_at < '2026-03-03 08:00Z' AND t.may_fit(s.account_id, s.started_at, '2026-03-11 12:00Z')$$, 'a range and skip_gated together');
@@ -595,12 +605,10 @@ SELECT t.connect('pg_temp.signups');
 SELECT is_empty('SELECT t.differences()', 'signups of a temporary table, the rest of a table');
 SELECT t.disconnect('pg_temp.signups');
 SELECT t.connect('pg_temp.signups_view');
--- BUG (workers ask for the signups themselves, and must not see temporary tables)
-SELECT lives_ok('SELECT t.differences()', 'signups of a view of a temporary table, the rest of a table read by workers');
+SELECT is_empty('SELECT t.differences()', 'signups of a view of a temporary table, the rest of a table read by workers');
 SELECT t.disconnect('pg_temp.signups_view');
 INSERT INTO app.no_signups VALUES ('u1', '0044-03-15 12:00Z BC', 'signup_complete'), ('u2', '20000-01-01 00:00Z', 'signup_complete');
--- BUG (profile_of: a signup in a year that does not count starts a trial which pql.judge refuses)
-SELECT lives_ok($$SELECT * FROM pql.explain('trial', 'u1', '2026-03-11')$$, 'a signup in no year that counts is ignored');
+SELECT throws_ok($$SELECT * FROM pql.explain('trial', 'u1', '2026-03-11')$$, '42704', NULL, 'a signup in no year that counts is ignored');
 SELECT results_eq($$SELECT count(*) FROM pql.score_all('trial', '2026-03-11') WHERE user_id IN ('u1', 'u2')$$, ARRAY[0::bigint], 'as score_all does');
 SELECT t.disconnect('app.no_signups');
 INSERT INTO pql.trial SELECT * FROM t.trial;
@@ -609,21 +617,20 @@ INSERT INTO pql.trial SELECT * FROM t.trial;
 -- Settings and places ---------------------------------------------------------------------------------
 
 SELECT t.connect('app.plain');
-CREATE TEMP TABLE all_of_it AS SELECT t.rows('plain', 'playbook', '2026-03-11') AS line;
+CREATE TEMP TABLE all_of_it AS SELECT t.short('plain', 'playbook', '2026-03-11') AS line;
 SET max_parallel_workers = 0;
-SELECT bag_eq($$SELECT t.rows('scan', 'playbook', '2026-03-11')$$, 'TABLE all_of_it', 'no worker can be had');
+SELECT bag_eq($$SELECT t.short('scan', 'playbook', '2026-03-11')$$, 'TABLE all_of_it', 'no worker can be had');
 RESET max_parallel_workers;
 SET max_parallel_workers_per_gather = 30;
-SELECT bag_eq($$SELECT t.rows('scan', 'playbook', '2026-03-11')$$, 'TABLE all_of_it', 'more workers than there can be');
+SELECT bag_eq($$SELECT t.short('scan', 'playbook', '2026-03-11')$$, 'TABLE all_of_it', 'more workers than there can be');
 SET max_parallel_workers_per_gather = 2;
 SET pql.work_mem = '64kB';
-SELECT bag_eq($$SELECT t.rows('scan', 'playbook', '2026-03-11')$$, 'TABLE all_of_it', 'little memory');
+SELECT bag_eq($$SELECT t.short('scan', 'playbook', '2026-03-11')$$, 'TABLE all_of_it', 'little memory');
 SET statement_timeout = '2s';
--- BUG (memory that not even an empty population fits into: 4 billion passes)
 SET pql.work_mem = '1kB';
-SELECT lives_ok($$SELECT t.rows('scan', 'playbook', '2026-03-11')$$, 'hardly any memory');
+SELECT bag_eq($$SELECT t.short('scan', 'playbook', '2026-03-11')$$, 'TABLE all_of_it', 'hardly any memory');
 SET pql.work_mem = 0;
-SELECT lives_ok($$SELECT t.rows('scan', 'playbook', '2026-03-11')$$, 'no memory');
+SELECT bag_eq($$SELECT t.short('scan', 'playbook', '2026-03-11')$$, 'TABLE all_of_it', 'no memory');
 RESET pql.work_mem;
 SET statement_timeout = '30s';
 SELECT bag_eq($$SELECT s::text FROM unnest('{trial,playbook}'::text[]) m CROSS JOIN LATERAL pql.score_all(m, '2026-03-11', NULL, true) s$$,
@@ -675,6 +682,14 @@ $$;
 SELECT is(t.caught(), '22P05 22P05 22P05 22P05 22P05, then t', 'JSON that jsonb cannot hold is its own error, and can be caught');
 SELECT is_empty('SELECT t.differences()', 'after the errors: the same as plain SQL');
 SELECT t.disconnect('app.broken');
+
+-- A column that changes its type after it was connected.
+SELECT t.connect('app.same', '{"occurred_at": "at"}');
+SET timezone = 'Asia/Kathmandu';
+ALTER TABLE app.same ALTER at TYPE timestamp;
+SELECT is_empty('SELECT t.differences()', 'times that lose their zone after they were connected');
+SET timezone = 'UTC';
+SELECT t.disconnect('app.same');
 
 SELECT * FROM finish();
 DROP OWNED BY pql_scan_reader;
