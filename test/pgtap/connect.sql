@@ -55,7 +55,7 @@ SELECT matches(t.connect_error('app.events', '{"occurred_at": "at", "event": "na
 SELECT matches(t.connect_error('app.events', '{"user_id": "uid", "event": "name"}'), '^22023 . mapping of app.events does not say where occurred_at is', 'no occurred_at');
 SELECT matches(t.connect_error('app.events', '{"user_id": "uid", "occurred_at": "at"}'), '^22023 . mapping of app.events does not say where event is .*"is"', 'no event');
 SELECT matches(t.connect_error('app.events', '{"user_id": null, "occurred_at": "at", "event": "name"}'), '^22023 . .* user_id ', 'user_id null');
-SELECT matches(t.connect_error('app.events', '{"user_id": "udi", "occurred_at": "at", "event": "name"}'), '^42703 . source app.events has no column "udi" . It has uid, at, name, .*Did you mean "uid"', 'a column that is not there, with what may be meant');
+SELECT matches(t.connect_error('app.events', '{"user_id": "uidd", "occurred_at": "at", "event": "name"}'), '^42703 . source app.events has no column "uidd" . It has uid, at, name, .*Did you mean "uid"', 'a column that is not there, with what may be meant');
 SELECT matches(t.connect_error('app.events', '{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "prop"}'), '^42703 .*has no column "prop".*Did you mean "props"', 'of properties');
 SELECT matches(t.connect_error('app.events', '{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": ["note", "nota"]}'), '^42703 .*has no column "nota".*Did you mean "note"', 'in a list');
 SELECT matches(t.connect_error('app.events', '{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": {"note": "nota"}}'), '^42703 .*has no column "nota".*Did you mean "note"', 'in an object');
@@ -163,14 +163,14 @@ LANGUAGE sql VOLATILE AS $$
 		('ignored_rows', 'SELECT pql.ignored_rows(''2026-03-11'')')) q (by, query)
 $$;
 -- After a change of app.source, which is undone. Words that say nothing without known_at may be missing for those who do not ask.
-CREATE FUNCTION t.after(change text, error text, about text, unless text DEFAULT NULL) RETURNS text
+CREATE FUNCTION t.after(change text, expected text, about text, unless text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	wrong text;
 BEGIN
 	BEGIN
 		EXECUTE change;
-		SELECT string_agg(format('%s: %s', s.by, s.error), E'\n' ORDER BY s.by) INTO wrong FROM t.said() s WHERE s.error !~ error AND NOT (s.error = 'no error' AND s.by ~ unless IS TRUE);
+		SELECT string_agg(format('%s: %s', s.by, s.error), E'\n' ORDER BY s.by) INTO wrong FROM t.said() s WHERE s.error !~ expected AND NOT (s.error = 'no error' AND s.by ~ unless IS TRUE);
 		RAISE EXCEPTION 'undo' USING ERRCODE = 'TAP00';
 	EXCEPTION WHEN SQLSTATE 'TAP00' THEN
 		NULL;

@@ -17,7 +17,7 @@
 \endif
 \if :{?datasets}
 \else
-	\set datasets 14
+	\set datasets 10
 \endif
 \if :{?only}
 	\set first :only
@@ -124,7 +124,7 @@ CREATE TABLE layout.event (
 COMMENT ON TABLE layout.event IS 'Events before they have a table.';
 
 -- Users, trials and companies into pql's tables, events into layout.event.
-CREATE FUNCTION layout.populate(key_type text, base timestamptz, users int, by_signup boolean) RETURNS void
+CREATE FUNCTION layout.populate(key_type text, base timestamptz, users int, events int, by_signup boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	text_type text := CASE WHEN key_type IN ('uuid', 'bigint', 'int', 'smallint') THEN key_type ELSE 'text' END;
@@ -188,7 +188,7 @@ BEGIN
 					'zz', CASE layout.dice(1, 40) WHEN 1 THEN repeat('nothing to see here ', 500)
 						WHEN 2 THEN (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 200)) END))
 				END AS properties
-		FROM (SELECT layout.dice(1, users + users / 10) AS u FROM generate_series(1, users * 7)) e
+		FROM (SELECT layout.dice(1, users + users / 10) AS u FROM generate_series(1, events)) e
 		LEFT JOIN who w ON w.u = e.u
 		LEFT JOIN LATERAL (SELECT p.started_at FROM pql.trial p WHERE p.user_id = w.id ORDER BY p.started_at OFFSET layout.dice(0, 1) LIMIT 1) t ON true
 	) x;
@@ -500,24 +500,22 @@ $$;
 
 CREATE TABLE layout.compared (model text, subjects int);
 
-CREATE FUNCTION layout.answer(path text, model text, as_of timestamptz, known_at timestamptz, detail boolean, low timestamptz DEFAULT NULL, high timestamptz DEFAULT NULL) RETURNS text[]
+-- The rows of an answer; of plain SQL, those who started between, as score_all is asked for them.
+CREATE FUNCTION layout.answer(path text, model text, as_of timestamptz, known_at timestamptz, detail boolean, low timestamptz, high timestamptz, OUT lines text[], OUT starts timestamptz[])
 LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-	result text[];
 BEGIN
 	PERFORM set_config('pql.enable_scan', CASE path WHEN 'aggregate' THEN 'off' ELSE 'on' END, true),
-		set_config('pql.work_mem', CASE path WHEN 'passes' THEN '64kB' ELSE '-1' END, true),
+		set_config('pql.work_mem', CASE path WHEN 'passes' THEN '1kB' ELSE '-1' END, true),
 		set_config('min_parallel_table_scan_size', '0', true),
-		set_config('max_parallel_workers_per_gather', CASE path WHEN 'workers' THEN '2' WHEN 'passes' THEN layout.pick('0', '1') ELSE '0' END, true);
+		set_config('max_parallel_workers_per_gather', CASE path WHEN 'workers' THEN layout.pick('1', '2') WHEN 'passes' THEN layout.pick('0', '1') ELSE '0' END, true);
 	IF path = 'plain' THEN
-		result := array_agg(s::text ORDER BY s::text) FROM oracle.plain_score(model, as_of, known_at, detail) s
-			WHERE (low IS NULL OR s.started_at >= low) AND (high IS NULL OR s.started_at < high);
+		SELECT array_agg(s::text ORDER BY s::text), array_agg(s.started_at ORDER BY s::text) INTO lines, starts FROM oracle.plain_score(model, as_of, known_at, detail) s;
 	ELSE
-		result := array_agg(s::text ORDER BY s::text) FROM pql.score_all(model, as_of, known_at, detail, low, high) s;
+		SELECT array_agg(s::text ORDER BY s::text) INTO lines FROM pql.score_all(model, as_of, known_at, detail, low, high) s;
 	END IF;
-	RETURN coalesce(result, '{}');
+	lines := coalesce(lines, '{}');
 EXCEPTION WHEN OTHERS THEN
-	RETURN ARRAY[format('ERROR %s: %s', SQLSTATE, SQLERRM)];
+	lines := ARRAY[format('ERROR %s: %s', SQLSTATE, SQLERRM)];
 END
 $$;
 
@@ -541,28 +539,29 @@ DECLARE
 	detail boolean := layout.chance(0.5);
 	model text;
 	path text;
-	expected text[];
+	expected record;
+	part text[];
 	found text[];
 	low timestamptz;
 	high timestamptz;
 BEGIN
 	FOREACH model IN ARRAY models LOOP
-		expected := layout.answer('plain', model, as_of, known_at, detail);
-		INSERT INTO layout.compared SELECT model, cardinality(expected);
+		expected := layout.answer('plain', model, as_of, known_at, detail, NULL, NULL);
+		INSERT INTO layout.compared SELECT model, cardinality(expected.lines);
 		FOREACH path IN ARRAY ARRAY['serial', 'workers', 'passes', 'aggregate'] LOOP
-			found := layout.answer(path, model, as_of, known_at, detail);
-			CONTINUE WHEN found = expected;
-			RETURN NEXT format('score_all(%L, %L, %L, %L) %s: %s', model, as_of, known_at, detail, path, layout.difference(expected, found));
+			found := (layout.answer(path, model, as_of, known_at, detail, NULL, NULL)).lines;
+			CONTINUE WHEN found = expected.lines;
+			RETURN NEXT format('score_all(%L, %L, %L, %L) %s: %s', model, as_of, known_at, detail, path, layout.difference(expected.lines, found));
 		END LOOP;
 		-- only those who started between
 		low := CASE WHEN layout.chance(0.8) THEN base + layout.dice(-50, 200) * interval '1 hour' END;
 		high := CASE WHEN layout.chance(0.8) THEN coalesce(low, base) + layout.dice(1, 100) * interval '1 hour' END;
-		expected := layout.answer('plain', model, as_of, known_at, detail, low, high);
+		part := ARRAY(SELECT e.line FROM unnest(expected.lines, expected.starts) WITH ORDINALITY e (line, start, n)
+			WHERE (low IS NULL OR e.start >= low) AND (high IS NULL OR e.start < high) ORDER BY e.n);
 		path := layout.pick('serial', 'workers', 'passes', 'aggregate');
-		found := layout.answer(path, model, as_of, known_at, detail, low, high);
-		IF found <> expected THEN
-			RETURN NEXT format('score_all(%L, %L, %L, %L, %L, %L) %s: %s', model, as_of, known_at, detail, low, high, path, layout.difference(expected, found));
-		END IF;
+		found := (layout.answer(path, model, as_of, known_at, detail, low, high)).lines;
+		CONTINUE WHEN found = part;
+		RETURN NEXT format('score_all(%L, %L, %L, %L, %L, %L) %s: %s', model, as_of, known_at, detail, low, high, path, layout.difference(part, found));
 	END LOOP;
 END
 $$;
@@ -584,7 +583,9 @@ BEGIN
 	base := layout.pick('2026-03-01 00:00Z', '2026-03-25 12:00Z', '2026-10-20 09:30Z')::timestamptz;
 	sources := layout.dice(1, 3);
 	RETURN NEXT format('SET timezone = %L', layout.pick('UTC', 'America/New_York', 'Asia/Kathmandu'));
-	RETURN NEXT format('DO $do$ BEGIN PERFORM setseed(%s), layout.populate(%L, %L, layout.dice(90, 160), %L); END $do$', dice / 2, key_type, base, d % 9 = 5);
+	RETURN NEXT format('DO $do$ BEGIN PERFORM setseed(%s), layout.populate(%L, %L, %s, %L); END $do$', dice / 2, key_type, base,
+		-- so many that they do not fit into the least memory there is, or few of whom more is known
+		CASE d % 4 WHEN 1 THEN '800, 2400' ELSE '120, 900' END, d % 9 = 5);
 	RETURN NEXT 'CREATE SCHEMA app';
 	FOR k IN 1 .. sources LOOP
 		RETURN QUERY SELECT layout.make(d, k, sources, key_type, base);
@@ -606,7 +607,7 @@ BEGIN
 		LEFT JOIN LATERAL (SELECT * FROM pql.score_path(m.model) p WHERE p.relation::regclass = s.relation::regclass) p ON true
 		WHERE s.dataset = %s AND s.scanned IS NOT NULL AND p.path IS DISTINCT FROM CASE WHEN s.scanned THEN 'scan' ELSE 'aggregate' END$t$, %L)$q$, d, about || ': read as expected');
 	tests := 'SELECT is_empty($t$SELECT * FROM layout.differences(%L, %L)$t$, %L)';
-	RETURN NEXT format(tests, base, '{layout,trial,playbook,conversion_ready}', about);
+	RETURN NEXT format(tests, base, CASE d % 4 WHEN 1 THEN '{layout,trial}' ELSE '{layout,trial,playbook,conversion_ready}' END, about);
 	RETURN NEXT format(tests, base, (layout.shuffle('{layout,trial,playbook,conversion_ready}'))[1:2], about);
 	RETURN NEXT 'BEGIN';
 	FOR s IN SELECT * FROM layout.source x WHERE x.dataset = d ORDER BY x.k LOOP
