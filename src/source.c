@@ -21,7 +21,6 @@
 #include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
-#include "utils/pg_locale.h"
 #include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/uuid.h"

@@ -17,7 +17,7 @@
 \endif
 \if :{?datasets}
 \else
-	\set datasets 10
+	\set datasets 9
 \endif
 \if :{?only}
 	\set first :only

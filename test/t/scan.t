@@ -166,7 +166,7 @@ SQL
 my @writers = (
 	start(<<'SQL'),
 DO $$ BEGIN
-	FOR i IN 1 .. 6 LOOP
+	FOR i IN 1 .. 4 LOOP
 		BEGIN
 			INSERT INTO app.a_grows SELECT 'u' || 350, '2026-03-03', 'activation_complete', NULL, 'x' FROM generate_series(1, 20000) n;
 			RAISE EXCEPTION 'never mind' USING ERRCODE = 'PQ002';
@@ -197,7 +197,7 @@ DECLARE
 	differ int;
 	seen int[] := '{}';
 BEGIN
-	WHILE rounds < 60 OR rounds < 400 AND EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%never mind%' AND pid <> pg_backend_pid() AND state <> 'idle') LOOP
+	WHILE rounds < 40 OR rounds < 400 AND EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%never mind%' AND pid <> pg_backend_pid() AND state <> 'idle') LOOP
 		WITH s AS MATERIALIZED (SELECT x.user_id FROM pql.score_all('trial', '2026-03-11') x WHERE 'activated' = ANY (x.signals)),
 			e AS MATERIALIZED (SELECT DISTINCT u.user_id FROM (SELECT user_id FROM app.a_grows UNION ALL SELECT user_id FROM app.b_moves) u)
 		SELECT (SELECT count(*) FROM s), (SELECT count(*) FROM e), (SELECT count(*) FROM s FULL JOIN e USING (user_id) WHERE s.user_id IS NULL OR e.user_id IS NULL)
@@ -274,7 +274,7 @@ DECLARE
 	context text;
 	in_worker int := 0;
 BEGIN
-	FOR i IN 1 .. 25 LOOP
+	FOR i IN 1 .. 12 LOOP
 		BEGIN
 			PERFORM pql.score_all('trial', '2026-03-11');
 			states := states || 'none'::text;
@@ -296,7 +296,7 @@ for my $table ('trial', 'person', 'account')
 		run("ALTER TABLE pql.$table ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON pql.$table USING (app.fail_in_worker());");
 		$result = run("SET max_parallel_workers_per_gather = $workers; $caught SET max_parallel_workers_per_gather = 0; $usable", user => 'pql_scan_t_reader');
 		# users may be let in by the leader alone
-		like($result->{err}, $table eq 'trial' ? qr/states: (PQ001 this worker fails|none)$/m : qr/in workers: 25, states: PQ001 this worker fails$/m,
+		like($result->{err}, $table eq 'trial' ? qr/states: (PQ001 this worker fails|none)$/m : qr/in workers: 12, states: PQ001 this worker fails$/m,
 			"$workers workers that fail at pql.$table: their own error");
 		like($result->{out}, $everybody, 'and the session goes on');
 		run("DROP POLICY p ON pql.$table; ALTER TABLE pql.$table DISABLE ROW LEVEL SECURITY;");
