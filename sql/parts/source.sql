@@ -295,6 +295,12 @@ BEGIN
 				SELECT e FROM jsonb_array_elements_text(CASE WHEN jsonb_typeof(place) = 'array' THEN place ELSE '[]' END) e
 			) c));
 	END IF;
+	given := jsonb_strip_nulls(given);
+	place := given -> 'event';
+	IF jsonb_typeof(place) = 'object' AND (jsonb_typeof(place -> 'is') IS DISTINCT FROM 'string' OR place - 'is' <> '{}') THEN
+		RAISE EXCEPTION 'mapping of % does not say which event its rows are: %', qualified, place
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write {"is": "page_view"} with the name they are to have.';
+	END IF;
 	FOREACH word IN ARRAY ARRAY['user_id', 'occurred_at', 'event'] LOOP
 		IF given ->> word IS NULL THEN
 			RAISE EXCEPTION 'mapping of % does not say where % is', qualified, word
@@ -317,6 +323,13 @@ BEGIN
 				USING ERRCODE = 'datatype_mismatch', DETAIL = format('It is of type %s.', type), HINT = format('Name the column that has %s.', word);
 		END IF;
 	END LOOP;
+	SELECT coalesce(nullif(t.typbasetype, 0), t.oid) INTO type FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+	WHERE a.attrelid = target AND a.attname = given ->> 'properties' AND NOT a.attisdropped AND jsonb_typeof(given -> 'properties') = 'string';
+	IF FOUND AND type NOT IN ('json'::regtype, 'jsonb'::regtype, 'text'::regtype, 'varchar'::regtype) THEN
+		RAISE EXCEPTION 'column "%" of % has no JSON', given ->> 'properties', qualified
+			USING ERRCODE = 'datatype_mismatch', DETAIL = format('It is of type %s.', type),
+				HINT = 'For a column that is a property by itself write "properties": ["column"].';
+	END IF;
 	PERFORM pql.source_query(target, given);
 
 	DELETE FROM pql.source o WHERE o.input = connect_table.input AND o.relation = qualified;
@@ -370,7 +383,8 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM pql.sources s WHERE s.input = disconnect_table.input AND s.relation = qualified) THEN
 		RAISE EXCEPTION '% is not connected as %', relation, input
 			USING ERRCODE = 'undefined_object',
-				HINT = format('Connected are %s.', (SELECT string_agg(s.relation, ', ' ORDER BY s.relation) FROM pql.sources s));
+				HINT = coalesce('Connected are ' || (SELECT string_agg(s.relation, ', ' ORDER BY s.relation) FROM pql.sources s) || '.',
+					'Nothing is connected.');
 	END IF;
 	DELETE FROM pql.source o WHERE o.input = disconnect_table.input AND o.relation = qualified;
 	IF qualified = 'pql.event' THEN
