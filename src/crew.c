@@ -44,6 +44,8 @@ struct PqlCrew
 	Shared *shared;
 	Shared alone;
 	ParallelContext *context; /* the leader's */
+	dsm_segment *segment;
+	char *queues; /* NULL: alone */
 	shm_mq_handle *to[PQL_MAX_CREW];
 	shm_mq_handle *from[PQL_MAX_CREW];
 	bool done[PQL_MAX_CREW]; /* has said that nothing more will come */
@@ -60,7 +62,8 @@ static void
 set_up_board(Shared *shared)
 {
 	pg_atomic_init_u64(&shared->board.next, 0);
-	pg_atomic_init_u64(&shared->board.high, 0);
+	pg_atomic_init_u64(&shared->board.high, UINT64CONST(1)
+												<< 32); /* all: half of a hash tells users apart */
 }
 
 PqlCrew *
@@ -143,14 +146,36 @@ pql_crew_hire(int workers, const void *job, Size size)
 	crew->context = context;
 	crew->shared = shared;
 	crew->me = 0;
-	crew->size = context->nworkers_launched + 1;
-	/* nobody waits for one that never came */
-	WaitForParallelWorkersToAttach(context);
-	attach(crew, context->seg, queues, members);
-	BarrierInit(&shared->meeting, crew->size);
-	pg_atomic_write_u32(&shared->size, crew->size);
-	ConditionVariableBroadcast(&shared->complete);
+	crew->queues = queues;
+	crew->segment = context->seg;
 	return crew;
+}
+
+void
+pql_crew_assemble(PqlCrew *crew)
+{
+	Shared *shared = crew->shared;
+
+	if (crew->queues == NULL)
+		return;
+	if (crew->me == 0)
+	{
+		/* nobody waits for one that never came */
+		WaitForParallelWorkersToAttach(crew->context);
+		crew->size = crew->context->nworkers_launched + 1;
+		BarrierInit(&shared->meeting, crew->size);
+		pg_atomic_write_u32(&shared->size, crew->size);
+		ConditionVariableBroadcast(&shared->complete);
+	}
+	else
+	{
+		ConditionVariablePrepareToSleep(&shared->complete);
+		while (pg_atomic_read_u32(&shared->size) == 0)
+			ConditionVariableSleep(&shared->complete, PG_WAIT_EXTENSION);
+		ConditionVariableCancelSleep();
+		crew->size = pg_atomic_read_u32(&shared->size);
+	}
+	attach(crew, crew->segment, crew->queues, shared->asked + 1);
 }
 
 void
@@ -173,12 +198,8 @@ pql_crew_main(dsm_segment *segment, shm_toc *toc)
 
 	crew->shared = shm_toc_lookup(toc, KEY_SHARED, false);
 	crew->me = ParallelWorkerNumber + 1;
-	ConditionVariablePrepareToSleep(&crew->shared->complete);
-	while (pg_atomic_read_u32(&crew->shared->size) == 0)
-		ConditionVariableSleep(&crew->shared->complete, PG_WAIT_EXTENSION);
-	ConditionVariableCancelSleep();
-	crew->size = pg_atomic_read_u32(&crew->shared->size);
-	attach(crew, segment, shm_toc_lookup(toc, KEY_QUEUES, false), crew->shared->asked + 1);
+	crew->queues = shm_toc_lookup(toc, KEY_QUEUES, false);
+	crew->segment = segment;
 	pql_score_work(crew, shm_toc_lookup(toc, KEY_JOB, false), crew->shared->job_size);
 }
 

@@ -24,9 +24,13 @@ extern PqlCrew *pql_crew_alone(void);
 
 /*
  * Starts up to `workers` parallel workers; each calls pql_score_work with the job, an array of
- * bytes. Parallel mode lasts until pql_crew_dismiss. There may be fewer workers than asked for.
+ * bytes. Parallel mode lasts until pql_crew_dismiss. There may be fewer workers than asked for; how
+ * many, and who is who, is known from pql_crew_assemble on. Until then all have the board only.
  */
 extern PqlCrew *pql_crew_hire(int workers, const void *job, Size size);
+
+/* Waits until all have started. Each calls it once, before any of what follows. */
+extern void pql_crew_assemble(PqlCrew *crew);
 
 /* Waits for the workers to end. An ERROR of one of them is raised here, or in any call below. */
 extern void pql_crew_dismiss(PqlCrew *crew);

@@ -993,6 +993,19 @@ clock_in(Work *w, Phase phase)
 	INSTR_TIME_SET_CURRENT(w->began);
 }
 
+/* Finds the crew together. As late as may be: the leader does not wait for workers to start. */
+static void
+assemble(Work *w)
+{
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(w));
+
+	pql_crew_assemble(w->crew);
+	w->outgoing = palloc(pql_crew_size(w->crew) * sizeof(StringInfoData));
+	for (int i = 0; i < pql_crew_size(w->crew); i++)
+		initStringInfo(&w->outgoing[i]);
+	MemoryContextSwitchTo(old);
+}
+
 static void
 one_pass(Work *w)
 {
@@ -1000,14 +1013,19 @@ one_pass(Work *w)
 	bool leads = pql_crew_me(w->crew) == 0;
 	uint64 high;
 
-	/* nobody reads the board of the last pass any more */
-	pql_crew_meet(w->crew);
-	if (leads)
+	if (w->low > 0)
 	{
-		pg_atomic_write_u64(&board->next, 0);
-		pg_atomic_write_u64(&board->high, PQL_HASH_RANGE);
+		/* nobody reads the board of the last pass any more */
+		pql_crew_meet(w->crew);
+		if (leads)
+		{
+			pg_atomic_write_u64(&board->next, 0);
+			pg_atomic_write_u64(&board->high, PQL_HASH_RANGE);
+		}
+		pql_crew_meet(w->crew);
 	}
-	pql_crew_meet(w->crew);
+	else if (w->job->skip_gated)
+		assemble(w);
 
 	w->arena = pql_arena_new();
 	w->model->layout.arena = w->arena;
@@ -1042,6 +1060,8 @@ one_pass(Work *w)
 
 	clock_in(w, READING_EVENTS);
 	/* all have read: what no process had to put off is complete */
+	if (w->outgoing == NULL)
+		assemble(w);
 	pql_crew_meet(w->crew);
 	high = pg_atomic_read_u64(&board->high);
 	if (high < w->population->high)
@@ -1094,9 +1114,6 @@ work(Work *w)
 	}
 	open_leaves(w);
 	w->words = pql_verdict_words(w->model);
-	w->outgoing = palloc(pql_crew_size(w->crew) * sizeof(StringInfoData));
-	for (int i = 0; i < pql_crew_size(w->crew); i++)
-		initStringInfo(&w->outgoing[i]);
 	w->scan.model = w->model;
 	w->scan.snapshot = GetActiveSnapshot();
 	w->scan.as_of = w->job->as_of;
