@@ -262,6 +262,8 @@ typedef struct Work
 	int64 until_check;   /* rows until memory is looked at again */
 	StringInfo outgoing; /* messages being written, one for each of the crew */
 	int64 nasked;        /* lookups by index */
+	Size most_bytes;     /* that users and their evidence took, and how many they were then */
+	uint64 most_users;
 	instr_time began;
 	double spent[PHASES]; /* milliseconds */
 	/* the leader's */
@@ -993,6 +995,17 @@ clock_in(Work *w, Phase phase)
 	INSTR_TIME_SET_CURRENT(w->began);
 }
 
+static void
+note_memory(Work *w)
+{
+	Size bytes = pql_population_bytes(w->population);
+
+	if (bytes <= w->most_bytes)
+		return;
+	w->most_bytes = bytes;
+	w->most_users = w->population->n;
+}
+
 /* Finds the crew together. As late as may be: the leader does not wait for workers to start. */
 static void
 assemble(Work *w)
@@ -1057,6 +1070,7 @@ one_pass(Work *w)
 	if (leads)
 		gather_events(w);
 	scan_events(w);
+	note_memory(w);
 
 	clock_in(w, READING_EVENTS);
 	/* all have read: what no process had to put off is complete */
@@ -1434,6 +1448,11 @@ tell_path(const Work *w, int passes)
 						"profiles and verdicts (" INT64_FORMAT " lookups by index)",
 						w->spent[LOADING_KEYS], w->spent[READING_EVENTS], w->spent[HANDING_OVER],
 						w->spent[JUDGING], w->nasked)));
+	ereport(DEBUG1,
+			(errmsg_internal("pql: users and their evidence took up to %zu kB in the leader, "
+							 "%.0f bytes a user",
+							 w->most_bytes / 1024,
+							 (double) w->most_bytes / Max(UINT64CONST(1), w->most_users))));
 }
 
 /* An argument that is an instant: NULL is `missing`. Infinity bounds as well as any other. */
