@@ -21,7 +21,7 @@ run('CREATE DATABASE bench ENGINE = Atomic');
 run('USE bench');
 const read = (name, columns) => `file('${directory}/${name}', 'CSVWithNames', '${columns.replaceAll("'", "\\'")}')`;
 const userColumns = `user_id String, started_at DateTime64(6, 'UTC'), first_day Date, window_ends_at DateTime64(6, 'UTC'),
-  first_week Date, employees Int32, members Int32, target_industry String`;
+  first_week Date, employees Int32, members Int32, target_industry String, test_account String`;
 const eventColumns = `user_id String, occurred_at DateTime64(6, 'UTC'), event String, properties String`;
 run(`CREATE TABLE users ENGINE = MergeTree ORDER BY user_id AS
   SELECT * REPLACE (target_industry = 't' AS target_industry) FROM ${read('users.csv', userColumns)}`);

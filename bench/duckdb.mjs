@@ -1,7 +1,8 @@
 // DuckDB for bench/score, in one process that stays: loads the CSV files of a directory, then answers
 // what it is asked on standard input, a line each, with one line:
 //
-//   time FILE VARIANT           -> ok TAB milliseconds TAB count|sum|sum|count     of the query in FILE
+//   time FILE VARIANT           -> ok TAB milliseconds TAB count|sum|sum|count     of the query in FILE; and
+//                                  |count|max of qualified_at, where it tells that
 //   answers FILE VARIANT OUT    -> ok                                              its rows, as CSV in OUT
 //   \q                          ends it
 //
@@ -23,7 +24,7 @@ await run(`SET timezone = 'UTC'`);
 await run(`CREATE TABLE users AS
   SELECT user_id, started_at::timestamp AS started_at, first_day::date AS first_day,
     window_ends_at::timestamp AS window_ends_at, first_week::date AS first_week, employees::int AS employees,
-    members::int AS members, target_industry = 't' AS target_industry
+    members::int AS members, target_industry = 't' AS target_industry, test_account = 't' AS test_account
   FROM read_csv('${file('users.csv')}', all_varchar = true, header = true)`);
 await run(`CREATE TABLE event AS
   SELECT user_id, occurred_at::timestamp AS occurred_at, event, properties::json AS properties
@@ -53,15 +54,20 @@ const query = (path, variant) => {
     .replaceAll(/:bool\((\w+)\)/g, columns ? 'e.$1' : "((e.properties ->> '$1') = 'true')");
 };
 
+const tellsInstant = (sql) => sql.includes('qualified_at');
+
 const commands = {
   async time(path, variant) {
-    const sql = `SELECT count(*), sum(score), sum(potential), count(tier) FROM (${query(path, variant)}) s`;
+    const inner = query(path, variant);
+    const instants = tellsInstant(inner) ? ", count(qualified_at), max(qualified_at)::varchar || '+00'" : '';
+    const sql = `SELECT count(*), sum(score), sum(potential), count(tier)${instants} FROM (${inner}) s`;
     const start = performance.now();
     const rows = await run(sql);
     return `\t${(performance.now() - start).toFixed(3)}\t${rows[0].join('|')}`;
   },
   async answers(path, variant, out) {
-    await run(`COPY (SELECT user_id, score, potential, tier FROM (${query(path, variant)}) s)
+    const inner = query(path, variant);
+    await run(`COPY (SELECT user_id, score, potential, tier${tellsInstant(inner) ? ', qualified_at' : ''} FROM (${inner}) s)
       TO '${out}' (FORMAT csv, HEADER false)`);
     return '';
   },

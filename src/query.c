@@ -41,9 +41,18 @@ end_rows(DestReceiver *self)
 {
 }
 
-void
-pql_query(const char *sql, const PqlArgs *args, PqlTakeRow take, void *state)
+/* A setting for as long as the level of settings lasts. */
+static void
+set(const char *name, const char *value)
 {
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+}
+
+void
+pql_query(const char *sql, const PqlArgs *args, int plan, PqlTakeRow take, void *state)
+{
+	int level = NewGUCNestLevel();
 	RowReceiver receiver = {0};
 	SPIExecuteOptions options = {0};
 	int result;
@@ -58,6 +67,10 @@ pql_query(const char *sql, const PqlArgs *args, PqlTakeRow take, void *state)
 	receiver.context =
 		AllocSetContextCreate(CurrentMemoryContext, "pql row", ALLOCSET_DEFAULT_SIZES);
 
+	if ((plan & PQL_PLAN_EVERYBODY) != 0)
+		set("enable_nestloop", "off");
+	if ((plan & PQL_PLAN_ALONE) != 0)
+		set("max_parallel_workers_per_gather", "0");
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	options.read_only = true;
@@ -78,15 +91,5 @@ pql_query(const char *sql, const PqlArgs *args, PqlTakeRow take, void *state)
 		elog(ERROR, "query failed: %s", SPI_result_code_string(result));
 	SPI_finish();
 	MemoryContextDelete(receiver.context);
-}
-
-void
-pql_query_everybody(const char *sql, const PqlArgs *args, PqlTakeRow take, void *state)
-{
-	int level = NewGUCNestLevel();
-
-	(void) set_config_option("enable_nestloop", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
-	pql_query(sql, args, take, state);
 	AtEOXact_GUC(true, level);
 }

@@ -28,13 +28,14 @@ pql_arg(PqlArgs *args, Oid type, Datum value, bool null)
 /* Called with every row. The slot's contents, and the current context, live until it returns. */
 typedef void (*PqlTakeRow)(void *state, TupleTableSlot *slot);
 
+/* How a query is planned. */
+#define PQL_PLAN_AS_EVER 0
+#define PQL_PLAN_EVERYBODY 1 /* it is about (a good part of) everybody: not joined one by one */
+#define PQL_PLAN_ALONE 2     /* without workers: the cores are at work already */
+
 /*
  * Runs a query that only reads, under the active snapshot, as the current user. `args` may be NULL.
  */
-extern void pql_query(const char *sql, const PqlArgs *args, PqlTakeRow take, void *state);
-
-/* The same for a query over (a good part of) everybody, which the planner may take for a few: it is
- * kept from joining them one by one. */
-extern void pql_query_everybody(const char *sql, const PqlArgs *args, PqlTakeRow take, void *state);
+extern void pql_query(const char *sql, const PqlArgs *args, int plan, PqlTakeRow take, void *state);
 
 #endif

@@ -95,6 +95,7 @@ typedef struct Job
 	bool any_gathered; /* a source is not scanned */
 	bool lean;         /* what releases a hold is found by index, for those who need it */
 	int64 memory;      /* bytes, per process */
+	int workers;       /* known to the leader only: so many were asked for */
 	char *signups;     /* queries, or NULL */
 	char *keys;
 	char *profiles;
@@ -521,7 +522,7 @@ gather_events(Work *w)
 {
 	for (int i = 0; i < w->job->nsources; i++)
 		if (w->job->sources[i].gather != NULL)
-			pql_query(w->job->sources[i].gather, &w->args, take_gathered, w);
+			pql_query(w->job->sources[i].gather, &w->args, PQL_PLAN_AS_EVER, take_gathered, w);
 }
 
 /* ---- handing over ---- */
@@ -855,10 +856,12 @@ take_profile(void *state, TupleTableSlot *slot)
 static void
 query_subjects(Work *w, const char *sql, PqlTakeRow take)
 {
-	if (w->job->from == PQL_ALWAYS && w->job->until == PQL_NEVER)
-		pql_query_everybody(sql, &w->args, take, w);
-	else
-		pql_query(sql, &w->args, take, w);
+	bool everybody = w->job->from == PQL_ALWAYS && w->job->until == PQL_NEVER;
+
+	pql_query(sql, &w->args,
+			  (everybody ? PQL_PLAN_EVERYBODY : PQL_PLAN_AS_EVER) |
+				  (w->job->workers > 0 ? PQL_PLAN_ALONE : PQL_PLAN_AS_EVER),
+			  take, w);
 }
 
 /* Keeps the profile of somebody whose gates may have held, and notes who it is. */
@@ -1120,11 +1123,11 @@ work(Work *w)
 	pql_arg(&w->args, JSONBARRAYOID, (Datum) 0, true);
 	set_args(w, 0, PQL_HASH_RANGE);
 	if (w->job->signups != NULL)
-		pql_query(w->job->signups, &w->args, take_signups, w);
+		pql_query(w->job->signups, &w->args, PQL_PLAN_AS_EVER, take_signups, w);
 	if (w->job->lists != NULL)
 	{
 		w->lists = pql_list_entries();
-		pql_query(w->job->lists, NULL, take_list_entry, w);
+		pql_query(w->job->lists, NULL, PQL_PLAN_ALONE, take_list_entry, w);
 	}
 	open_leaves(w);
 	w->words = pql_verdict_words(w->model);
@@ -1220,7 +1223,7 @@ active_model(text *name)
 	PqlArgs args = {0};
 
 	pql_arg(&args, TEXTOID, PointerGetDatum(name), false);
-	pql_query("SELECT pql.model($1)", &args, take_document, document);
+	pql_query("SELECT pql.model($1)", &args, PQL_PLAN_AS_EVER, take_document, document);
 	return *document;
 }
 
@@ -1257,7 +1260,7 @@ read_sources(Job *job, const PqlModel *model)
 
 	pql_query("SELECT pql.source_relation(s.relation)::oid, s.mapping FROM pql.sources s "
 			  "WHERE s.input = 'events' ORDER BY s.relation",
-			  NULL, take_source, &reading);
+			  NULL, PQL_PLAN_AS_EVER, take_source, &reading);
 }
 
 static void
@@ -1309,7 +1312,7 @@ read_repeats(Job *job)
 		pql_arg(&args, TIMESTAMPTZOID, TimestampTzGetDatum(job->known_at),
 				job->known_at == PQL_NEVER);
 		pql_query("SELECT r.of_table, r.row_id FROM pql.repeated_rows($1, $2, $3) r", &args,
-				  take_repeat, job);
+				  PQL_PLAN_AS_EVER, take_repeat, job);
 	}
 	for (int i = 0; i < job->nrepeats; i++)
 		qsort(job->repeats[i].rows, job->repeats[i].n, sizeof(ItemPointerData), by_place);
@@ -1358,7 +1361,7 @@ read_queries(Job *job)
 	pql_arg(&args, JSONBOID, JsonbPGetDatum(job->document), false);
 	pql_arg(&args, TIMESTAMPTZOID, TimestampTzGetDatum(job->known_at), job->known_at == PQL_NEVER);
 	pql_query("SELECT q.signups, q.keys, q.profiles, q.lists FROM pql.population_queries($1, $2) q",
-			  &args, take_queries, job);
+			  &args, PQL_PLAN_AS_EVER, take_queries, job);
 	pql_arg(&args, OIDOID, (Datum) 0, false);
 	for (int i = 0; i < job->nsources; i++)
 	{
@@ -1367,7 +1370,8 @@ read_queries(Job *job)
 		if (g.source->source->obstacle == NULL)
 			continue;
 		args.value[2] = ObjectIdGetDatum(g.source->relation);
-		pql_query("SELECT pql.gather_query($1, $2, $3)", &args, take_gather_query, &g);
+		pql_query("SELECT pql.gather_query($1, $2, $3)", &args, PQL_PLAN_AS_EVER, take_gather_query,
+				  &g);
 	}
 }
 
@@ -1519,8 +1523,9 @@ pql_score_all(PG_FUNCTION_ARGS)
 	read_repeats(job);
 	read_queries(job);
 
+	job->workers = workers_for(job);
 	pack_job(job, &packed);
-	w->crew = pql_crew_hire(workers_for(job), packed.data, packed.len);
+	w->crew = pql_crew_hire(job->workers, packed.data, packed.len);
 	w->rows = rsinfo->setResult;
 	w->desc = rsinfo->setDesc;
 	w->received = MakeSingleTupleTableSlot(w->desc, &TTSOpsMinimalTuple);
