@@ -12,13 +12,13 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
-#include "evidence.h"
+#include "gather.h"
 #include "model_cache.h"
 
 /* ---- between the type and its in-memory form ---- */
 
-static bytea *
-evidence_pack(const PqlEvidence *evidence)
+bytea *
+pql_evidence_pack(const PqlEvidence *evidence)
 {
 	StringInfoData out;
 
@@ -31,8 +31,8 @@ evidence_pack(const PqlEvidence *evidence)
 	return (bytea *) out.data;
 }
 
-static PqlEvidence *
-evidence_unpack(const bytea *packed, const PqlLayout *known)
+PqlEvidence *
+pql_evidence_unpack(const bytea *packed, const PqlLayout *known)
 {
 	StringInfoData in;
 
@@ -47,7 +47,7 @@ evidence_unpack(const bytea *packed, const PqlLayout *known)
 static bytea *
 evidence_check(const bytea *packed)
 {
-	bytea *again = evidence_pack(evidence_unpack(packed, NULL));
+	bytea *again = pql_evidence_pack(pql_evidence_unpack(packed, NULL));
 
 	if (VARSIZE_ANY_EXHDR(packed) != VARSIZE_ANY_EXHDR(again) ||
 		memcmp(VARDATA_ANY(packed), VARDATA_ANY(again), VARSIZE_ANY_EXHDR(again)) != 0)
@@ -114,10 +114,10 @@ PG_FUNCTION_INFO_V1(pql_evidence_merge_sql);
 Datum
 pql_evidence_merge_sql(PG_FUNCTION_ARGS)
 {
-	PqlEvidence *a = evidence_unpack(PG_GETARG_BYTEA_PP(0), NULL);
-	PqlEvidence *b = evidence_unpack(PG_GETARG_BYTEA_PP(1), a->layout);
+	PqlEvidence *a = pql_evidence_unpack(PG_GETARG_BYTEA_PP(0), NULL);
+	PqlEvidence *b = pql_evidence_unpack(PG_GETARG_BYTEA_PP(1), a->layout);
 
-	PG_RETURN_BYTEA_P(evidence_pack(pql_evidence_merge(a, b)));
+	PG_RETURN_BYTEA_P(pql_evidence_pack(pql_evidence_merge(a, b)));
 }
 
 /* pql.evidence_eq(pql.evidence, pql.evidence) → boolean, strict: the same to the byte. */
@@ -147,7 +147,7 @@ PG_FUNCTION_INFO_V1(pql_evidence_ignored);
 Datum
 pql_evidence_ignored(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT64(evidence_unpack(PG_GETARG_BYTEA_PP(0), NULL)->ignored);
+	PG_RETURN_INT64(pql_evidence_unpack(PG_GETARG_BYTEA_PP(0), NULL)->ignored);
 }
 
 /* pql.evidence_horizon(pql.evidence) → timestamptz, strict; NULL when no event counted. */
@@ -155,7 +155,7 @@ PG_FUNCTION_INFO_V1(pql_evidence_horizon);
 Datum
 pql_evidence_horizon(PG_FUNCTION_ARGS)
 {
-	PqlEvidence *e = evidence_unpack(PG_GETARG_BYTEA_PP(0), NULL);
+	PqlEvidence *e = pql_evidence_unpack(PG_GETARG_BYTEA_PP(0), NULL);
 
 	if (e->horizon == PQL_ALWAYS)
 		PG_RETURN_NULL();
@@ -305,7 +305,7 @@ pql_gather_serialize(PG_FUNCTION_ARGS)
 {
 	if (!AggCheckCallContext(fcinfo, NULL))
 		elog(ERROR, "pql.gather_serialize called outside an aggregate");
-	PG_RETURN_BYTEA_P(evidence_pack((PqlEvidence *) PG_GETARG_POINTER(0)));
+	PG_RETURN_BYTEA_P(pql_evidence_pack((PqlEvidence *) PG_GETARG_POINTER(0)));
 }
 
 /* Layouts that came with evidence from workers: kept for the query, shared by all states. */
@@ -342,7 +342,7 @@ pql_gather_deserialize(PG_FUNCTION_ARGS)
 
 	if (!AggCheckCallContext(fcinfo, NULL))
 		elog(ERROR, "pql.gather_deserialize called outside an aggregate");
-	e = evidence_unpack(PG_GETARG_BYTEA_PP(0), kept != NULL ? &kept->layout : NULL);
+	e = pql_evidence_unpack(PG_GETARG_BYTEA_PP(0), kept != NULL ? &kept->layout : NULL);
 	if (kept == NULL || e->layout != &kept->layout)
 		e->layout = keep_layout(fcinfo->flinfo, e->layout);
 	PG_RETURN_POINTER(e);
@@ -357,5 +357,5 @@ pql_gather_final(PG_FUNCTION_ARGS)
 		elog(ERROR, "pql.gather_final called outside an aggregate");
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	PG_RETURN_BYTEA_P(evidence_pack((PqlEvidence *) PG_GETARG_POINTER(0)));
+	PG_RETURN_BYTEA_P(pql_evidence_pack((PqlEvidence *) PG_GETARG_POINTER(0)));
 }

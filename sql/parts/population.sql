@@ -50,7 +50,7 @@ END
 $$;
 COMMENT ON FUNCTION pql.fact_expression(text, boolean) IS 'Where a fact stands in pql''s tables, as an expression; NULL when only attributes may have it. default_only: what holds when neither column nor attribute says it.';
 
-CREATE FUNCTION pql.population_queries(model jsonb, known_at timestamptz DEFAULT NULL, OUT signups text, OUT keys text, OUT profiles text, OUT lists text)
+CREATE FUNCTION pql.population_queries(model jsonb, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, OUT signups text, OUT keys text, OUT profiles text, OUT lists text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	info record := pql.model_info(model);
@@ -60,7 +60,7 @@ DECLARE
 	accounts_change boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name = 'person.account_id');
 	leads_known boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name >= 'lead.' AND f.name < 'lead/');
 	-- the planner leaves it out when it is all of them
-	share CONSTANT text := '($4 - $3 = 4294967296 OR pql.user_between(%1$s.user_id, $3, $4))';
+	share CONSTANT text := CASE WHEN only_users IS NOT NULL THEN '%1$s.user_id = ANY ($3)' ELSE '($4 - $3 = 4294967296 OR pql.user_between(%1$s.user_id, $3, $4))' END;
 	-- trials of users who have one in the range asked for: the next one ends the one before
 	in_range CONSTANT text := 't.started_at >= ''0001-01-01 00:00Z'' AND t.started_at < ''10000-01-01 00:00Z''';
 	asked CONSTANT text := '($5 IS NULL OR %1$s.started_at >= $5) AND ($6 IS NULL OR %1$s.started_at < $6)';
@@ -74,8 +74,8 @@ BEGIN
 	IF by_signup THEN
 		signups := format($q$SELECT array_agg(e.user_id), array_agg(e.occurred_at), array_agg(e.properties)
 			FROM (SELECT DISTINCT ON (x.user_id, x.occurred_at) x.user_id, x.occurred_at, x.properties
-				FROM (%s) x WHERE x.event = 'signup_complete' AND x.occurred_at >= '0001-01-01 00:00Z' AND x.occurred_at < '10000-01-01 00:00Z' AND x.occurred_at <= $1
-				ORDER BY x.user_id, x.occurred_at, x.properties) e$q$, pql.event_query(population_queries.known_at));
+				FROM (%s) x WHERE x.event = 'signup_complete' AND x.occurred_at >= '0001-01-01 00:00Z' AND x.occurred_at < '10000-01-01 00:00Z' AND x.occurred_at <= $1%s
+				ORDER BY x.user_id, x.occurred_at, x.properties) e$q$, pql.event_query(population_queries.known_at, only_users), CASE WHEN only_users IS NOT NULL THEN ' AND x.user_id = ANY ($3)' ELSE '' END);
 		trials := '(SELECT u.user_id, u.started_at, NULL::timestamptz AS ends_at, NULL::text AS plan, NULL::timestamptz AS converted_at,
 			NULL::float8 AS mrr, NULL::text AS conversion_source, u.signup FROM unnest($7, $8, $9) u (user_id, started_at, signup))';
 	ELSE
@@ -139,12 +139,16 @@ BEGIN
 			FROM pql.fact r WHERE r.name = 'person.account_id' GROUP BY r.subject) f ON f.subject = p.user_id$q$ ELSE '' END
 		|| CASE WHEN EXISTS (SELECT FROM unnest(facts) u WHERE u LIKE 'account.%') THEN format(' LEFT JOIN pql.account a ON a.account_id = %s', account) ELSE '' END
 		|| CASE WHEN any_fact THEN
-			' LEFT JOIN pql.fact_history_at($1, $2) hp ON hp.subject = s.user_id'
+			' LEFT JOIN pql.fact_history_at($1, $2) hp ON hp.subject = s.user_id' || CASE WHEN only_users IS NOT NULL THEN ' AND hp.subject = ANY ($3)' ELSE '' END
 			|| format(' LEFT JOIN pql.fact_history_at($1, $2) ha ON ha.subject = %s', account) ELSE '' END
-		|| CASE WHEN leads_known THEN ' LEFT JOIN pql.lead_history_at($1, $2) hl ON hl.subject = s.user_id' ELSE '' END
-		|| CASE WHEN 'account.members' = ANY (facts) THEN format($q$ LEFT JOIN (
+		|| CASE WHEN leads_known THEN ' LEFT JOIN pql.lead_history_at($1, $2) hl ON hl.subject = s.user_id' || CASE WHEN only_users IS NOT NULL THEN ' AND hl.subject = ANY ($3)' ELSE '' END ELSE '' END
+		|| CASE WHEN 'account.members' <> ALL (facts) THEN ''
+		WHEN only_users IS NOT NULL AND NOT accounts_change THEN $q$ LEFT JOIN LATERAL (
+			SELECT count(*) AS members FROM pql.person m
+			WHERE m.account_id = p.account_id AND (m.signed_up_at IS NULL OR m.signed_up_at <= $1)) n ON p.account_id IS NOT NULL$q$
+		ELSE format($q$ LEFT JOIN (
 			SELECT m.account_id, count(*) AS members FROM pql.account_of_at($1, $2) m
-			WHERE m.signed_up_at IS NULL OR m.signed_up_at <= $1 GROUP BY m.account_id) n ON n.account_id = %s$q$, account) ELSE '' END
+			WHERE m.signed_up_at IS NULL OR m.signed_up_at <= $1 GROUP BY m.account_id) n ON n.account_id = %s$q$, account) END
 		|| started;
 	lists := concat_ws(' UNION ALL ',
 		CASE WHEN info.lists <> '{}' THEN
@@ -154,4 +158,4 @@ BEGIN
 	lists := nullif(lists, '');
 END
 $$;
-COMMENT ON FUNCTION pql.population_queries(jsonb, timestamptz) IS 'For a model: signups (users, starts and properties of the event signup_complete as arrays; NULL unless pql.trial is empty), keys (user, start, conversion), profiles (one row a subject, a column a fact), lists (entries of the lists it asks, and domains of addresses as lists @personal and @disposable). Parameters: $1 as_of, $2 known_at, $3 and $4 which users (pql.user_between), $5 and $6 from and until which start, $7 to $9 what signups gave.';
+COMMENT ON FUNCTION pql.population_queries(jsonb, timestamptz, text[]) IS 'For a model: signups (users, starts and properties of the event signup_complete as arrays; NULL unless pql.trial is empty), keys (user, start, conversion), profiles (one row a subject, a column a fact), lists (entries of the lists it asks, and domains of addresses as lists @personal and @disposable). Parameters: $1 as_of, $2 known_at, $3 and $4 which users (pql.user_between; with only_users, $3 is an array of them or of some of them), $5 and $6 from and until which start, $7 to $9 what signups gave.';

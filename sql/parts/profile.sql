@@ -1,6 +1,6 @@
 -- Subjects and their profiles, as models see them.
 
-CREATE FUNCTION pql.trial_at(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL)
+CREATE FUNCTION pql.trial_at(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
 RETURNS TABLE (user_id text, started_at timestamptz, next_start timestamptz, ends_at timestamptz, plan text,
 	converted_at timestamptz, mrr float8, conversion_source text, paid_before boolean, signup jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -16,12 +16,12 @@ BEGIN ATOMIC
 			SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.converted_at, r.mrr, r.conversion_source,
 				NULL::jsonb AS signup
 			FROM pql.trial r
-			WHERE r.started_at >= '0001-01-01 00:00Z' AND r.started_at < '10000-01-01 00:00Z' AND (only_user IS NULL OR r.user_id = only_user)
+			WHERE r.started_at >= '0001-01-01 00:00Z' AND r.started_at < '10000-01-01 00:00Z' AND (only_users IS NULL OR r.user_id = ANY (only_users))
 			UNION ALL
 			SELECT e.user_id, e.occurred_at, NULL, NULL, NULL, NULL, NULL, e.properties
 			FROM (
 				SELECT DISTINCT ON (x.user_id, x.occurred_at) x.user_id, x.occurred_at, x.properties
-				FROM pql.events_named('signup_complete', as_of, known_at, only_user) x
+				FROM pql.events_named('signup_complete', as_of, known_at, only_users) x
 				WHERE x.occurred_at >= '0001-01-01 00:00Z' AND x.occurred_at < '10000-01-01 00:00Z' AND NOT EXISTS (SELECT FROM pql.trial)
 				ORDER BY x.user_id, x.occurred_at, x.properties
 			) e
@@ -30,16 +30,16 @@ BEGIN ATOMIC
 	) s
 	WHERE s.started_at <= as_of;
 END;
-COMMENT ON FUNCTION pql.trial_at(timestamptz, timestamptz, text) IS 'Trials started by as_of, with the start of the user''s next one. While pql.trial is empty, the event signup_complete starts trials and its properties stand in signup.';
+COMMENT ON FUNCTION pql.trial_at(timestamptz, timestamptz, text[]) IS 'Trials started by as_of, with the start of the user''s next one. While pql.trial is empty, the event signup_complete starts trials and its properties stand in signup.';
 
-CREATE FUNCTION pql.subject_at(per_trial boolean, as_of timestamptz, known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL)
+CREATE FUNCTION pql.subject_at(per_trial boolean, as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
 RETURNS TABLE (user_id text, started_at timestamptz, next_start timestamptz, ends_at timestamptz, plan text,
 	converted_at timestamptz, mrr float8, conversion_source text, paid_before boolean, signup jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT t.user_id, t.started_at, t.next_start, t.ends_at, t.plan, t.converted_at, t.mrr,
 		t.conversion_source, t.paid_before, t.signup
-	FROM pql.trial_at(as_of, known_at, only_user) t
+	FROM pql.trial_at(as_of, known_at, only_users) t
 	WHERE per_trial
 	UNION ALL
 	SELECT u.user_id, u.started_at, NULL, u.ends_at, u.plan, u.converted_at, u.mrr, u.conversion_source, NULL, u.signup
@@ -53,19 +53,19 @@ BEGIN ATOMIC
 			(array_agg(x.signup ORDER BY x.started_at DESC) FILTER (WHERE x.of_trial))[1] AS signup
 		FROM (
 			SELECT t.user_id, t.started_at, t.ends_at, t.plan, t.converted_at, t.mrr, t.conversion_source, t.signup, true AS of_trial
-			FROM pql.trial_at(as_of, known_at, only_user) t
+			FROM pql.trial_at(as_of, known_at, only_users) t
 			WHERE NOT per_trial
 			UNION ALL
 			SELECT p.user_id, CASE WHEN p.signed_up_at >= '0001-01-01 00:00Z' AND p.signed_up_at < '10000-01-01 00:00Z' THEN p.signed_up_at END, NULL, NULL, p.paid_at,
 				NULL, NULL, NULL, false
 			FROM pql.person p
-			WHERE NOT per_trial AND (only_user IS NULL OR p.user_id = only_user)
+			WHERE NOT per_trial AND (only_users IS NULL OR p.user_id = ANY (only_users))
 		) x
 		GROUP BY x.user_id
 	) u
 	WHERE u.started_at IS NULL OR u.started_at <= as_of;
 END;
-COMMENT ON FUNCTION pql.subject_at(boolean, timestamptz, timestamptz, text) IS 'What a model judges: trials, or users with the earliest of sign-up and first trial as their start and what is known of their latest trial.';
+COMMENT ON FUNCTION pql.subject_at(boolean, timestamptz, timestamptz, text[]) IS 'What a model judges: trials, or users with the earliest of sign-up and first trial as their start and what is known of their latest trial.';
 
 CREATE FUNCTION pql.account_of_at(as_of timestamptz, known_at timestamptz DEFAULT NULL)
 RETURNS TABLE (user_id text, account_id text, signed_up_at timestamptz)
@@ -83,7 +83,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.account_of_at(timestamptz, timestamptz) IS 'The account each person belonged to, as it was known then.';
 
-CREATE FUNCTION pql.fact_history_at(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL)
+CREATE FUNCTION pql.fact_history_at(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
 RETURNS TABLE (subject text, history jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -103,13 +103,13 @@ BEGIN ATOMIC
 			FROM pql.fact r WHERE r.name = 'person.email'
 		) k
 		WHERE k.name NOT LIKE 'lead.%'
-			AND (only_user IS NULL OR k.subject = only_user
-				OR k.subject = (SELECT o.account_id FROM pql.account_of_at(as_of, known_at) o WHERE o.user_id = only_user))
+			AND (only_users IS NULL OR k.subject = ANY (only_users)
+				OR k.subject IN (SELECT o.account_id FROM pql.account_of_at(as_of, known_at) o WHERE o.user_id = ANY (only_users)))
 		GROUP BY k.subject, k.name
 	) f
 	GROUP BY f.subject;
 END;
-COMMENT ON FUNCTION pql.fact_history_at(timestamptz, timestamptz, text) IS 'History of facts by subject as pql.judge reads it, as far as it was known by then. A fact all of whose rows are later has an empty history: it was not known.';
+COMMENT ON FUNCTION pql.fact_history_at(timestamptz, timestamptz, text[]) IS 'History of facts by subject as pql.judge reads it, as far as it was known by then. A fact all of whose rows are later has an empty history: it was not known.';
 
 CREATE FUNCTION pql.lead_history_at(as_of timestamptz, known_at timestamptz DEFAULT NULL)
 RETURNS TABLE (subject text, history jsonb)
@@ -142,7 +142,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.lead_history(text, timestamptz, timestamptz, timestamptz, timestamptz) IS 'What was recorded of the lead (dispositions) within one trial.';
 
-CREATE FUNCTION pql.profile_of(model jsonb, as_of timestamptz, known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL)
+CREATE FUNCTION pql.profile_of(model jsonb, as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
 RETURNS TABLE (user_id text, account_id text, started_at timestamptz, profile jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -171,13 +171,13 @@ BEGIN ATOMIC
 				WHERE EXISTS (SELECT FROM pql.list_entry x WHERE x.list = u.list)
 				GROUP BY u.list
 			) l)) ELSE '{}' END
-	FROM pql.subject_at((SELECT i.per_trial FROM pql.model_info(model) i), as_of, known_at, only_user) s
+	FROM pql.subject_at((SELECT i.per_trial FROM pql.model_info(model) i), as_of, known_at, only_users) s
 	LEFT JOIN pql.person p ON p.user_id = s.user_id
 	LEFT JOIN pql.account_of_at(as_of, known_at) o ON o.user_id = s.user_id
 	LEFT JOIN pql.account a ON a.account_id = o.account_id
 	LEFT JOIN pql.email_domain d ON d.domain = pql.email_host(coalesce(p.email, s.signup ->> 'email'))
-	LEFT JOIN pql.fact_history_at(as_of, known_at, only_user) hp ON hp.subject = s.user_id
-	LEFT JOIN pql.fact_history_at(as_of, known_at, only_user) ha ON ha.subject = o.account_id
+	LEFT JOIN pql.fact_history_at(as_of, known_at, only_users) hp ON hp.subject = s.user_id
+	LEFT JOIN pql.fact_history_at(as_of, known_at, only_users) ha ON ha.subject = o.account_id
 	LEFT JOIN (
 		SELECT m.account_id, count(*) AS members
 		FROM pql.account_of_at(as_of, known_at) m
@@ -216,4 +216,4 @@ BEGIN ATOMIC
 		OFFSET 0 -- built once, however often it is used above
 	) f;
 END;
-COMMENT ON FUNCTION pql.profile_of(jsonb, timestamptz, timestamptz, text) IS 'The profile of every subject of a model, as pql.judge takes it: what was known by as_of (and loaded by known_at).';
+COMMENT ON FUNCTION pql.profile_of(jsonb, timestamptz, timestamptz, text[]) IS 'The profile of every subject of a model, as pql.judge takes it: what was known by as_of (and loaded by known_at).';

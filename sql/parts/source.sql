@@ -6,6 +6,7 @@ CREATE TABLE pql.source (
 	input text NOT NULL CHECK (input = 'events'),
 	relation text NOT NULL,
 	mapping jsonb NOT NULL,
+	capture text NOT NULL DEFAULT 'manual' CHECK (capture IN ('trigger', 'mark', 'manual')),
 	connected_at timestamptz DEFAULT now(),
 	disconnected_at timestamptz,
 	PRIMARY KEY (input, relation)
@@ -13,16 +14,17 @@ CREATE TABLE pql.source (
 COMMENT ON TABLE pql.source IS 'Tables connected with pql.connect. pql.event has a row only when it was disconnected.';
 COMMENT ON COLUMN pql.source.relation IS 'Schema and name, looked up whenever it is read.';
 COMMENT ON COLUMN pql.source.mapping IS 'By our word (user_id, occurred_at, event, properties, received_at, event_id, timezone) the column that has it.';
+COMMENT ON COLUMN pql.source.capture IS 'How refresh learns what has changed: trigger or mark (triggers note whose rows changed), manual (pql.mark_dirty does).';
 COMMENT ON COLUMN pql.source.disconnected_at IS 'Not read from then on.';
 SELECT pg_catalog.pg_extension_config_dump('pql.source', '');
 
 CREATE VIEW pql.sources AS
-SELECT s.input, s.relation, s.mapping, s.connected_at
+SELECT s.input, s.relation, s.mapping, s.capture, s.connected_at
 FROM pql.source s
 WHERE s.disconnected_at IS NULL
 UNION ALL
 SELECT 'events', 'pql.event', '{"user_id": "user_id", "occurred_at": "occurred_at", "event": "event", "properties": "properties",
-	"received_at": "received_at", "event_id": "event_id"}'::jsonb, NULL
+	"received_at": "received_at", "event_id": "event_id"}'::jsonb, 'trigger', NULL
 WHERE NOT EXISTS (SELECT FROM pql.source o WHERE o.input OPERATOR(pg_catalog.=) 'events' AND o.relation OPERATOR(pg_catalog.=) 'pql.event');
 COMMENT ON VIEW pql.sources IS 'What is read: pql''s own tables and those connected.';
 
@@ -71,7 +73,7 @@ END
 $$;
 COMMENT ON FUNCTION pql.source_column(regclass, text) IS 'A column, or a path such as context.user.id into a column of JSON, as an expression over the row r.';
 
-CREATE FUNCTION pql.source_query(relation regclass, mapping jsonb) RETURNS text
+CREATE FUNCTION pql.source_query(relation regclass, mapping jsonb, rows_of text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	zone text := mapping ->> 'timezone';
@@ -117,10 +119,10 @@ BEGIN
 		END IF;
 		expressions := expressions || format('%s AS %I', expression, word);
 	END LOOP;
-	RETURN format('SELECT %s FROM %s r', array_to_string(expressions, ', '), relation);
+	RETURN format('SELECT %s FROM %s r', array_to_string(expressions, ', '), coalesce(rows_of, relation::text));
 END
 $$;
-COMMENT ON FUNCTION pql.source_query(regclass, jsonb) IS 'The query that reads a source with our words as its columns.';
+COMMENT ON FUNCTION pql.source_query(regclass, jsonb, text) IS 'The query that reads a source with our words as its columns. rows_of: instead of the source, what has its columns, such as a trigger''s transition table.';
 
 CREATE FUNCTION pql.may_repeat(relation regclass, mapping jsonb) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -144,7 +146,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.has_rows(regclass) IS 'Is it a table, whose rows have places (ctid)?';
 
-CREATE FUNCTION pql.repeated_rows(relation regclass, mapping jsonb, known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL)
+CREATE FUNCTION pql.repeated_rows(relation regclass, mapping jsonb, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
 RETURNS TABLE (of_table oid, row_id tid)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 -- in the order of an index over user and id where there is one, hashing and sorting nothing
@@ -152,7 +154,7 @@ SET enable_hashagg = off AS $$
 DECLARE
 	rows_of text;
 	-- an index over user and id serves: where the columns are text, these are the columns themselves
-	mine text := CASE WHEN only_user IS NULL THEN '' ELSE ' AND q.user_id = $2' END;
+	mine text := CASE WHEN only_users IS NULL THEN '' ELSE ' AND q.user_id = ANY ($2)' END;
 BEGIN
 	IF NOT pql.may_repeat(relation, mapping) OR NOT pql.has_rows(relation) THEN
 		RETURN;
@@ -170,12 +172,12 @@ BEGIN
 				AND ($1 IS NULL OR q.received_at IS NULL OR q.received_at <= $1)%2$s
 		) c
 		WHERE c.copy > 1$q$, substr(rows_of, length('SELECT ') + 1), mine)
-	USING known_at, only_user;
+	USING known_at, only_users;
 END
 $$;
-COMMENT ON FUNCTION pql.repeated_rows(regclass, jsonb, timestamptz, text) IS 'Rows of a source that repeat another (same user, same event_id), all but the first of those loaded by known_at.';
+COMMENT ON FUNCTION pql.repeated_rows(regclass, jsonb, timestamptz, text[]) IS 'Rows of a source that repeat another (same user, same event_id), all but the first of those loaded by known_at.';
 
-CREATE FUNCTION pql.source_events(source text, known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL) RETURNS text
+CREATE FUNCTION pql.source_events(source text, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	relation regclass := pql.source_relation(source);
@@ -188,14 +190,14 @@ BEGIN
 	IF known_at IS NOT NULL AND mapping ->> 'received_at' IS NOT NULL THEN
 		filters := filters || format(' AND (e.received_at IS NULL OR e.received_at <= %L)', known_at);
 	END IF;
-	IF only_user IS NOT NULL THEN
-		filters := filters || format(' AND e.user_id = %L', only_user);
+	IF only_users IS NOT NULL THEN
+		filters := filters || format(' AND e.user_id = ANY (%L::text[])', only_users);
 	END IF;
 	IF NOT pql.may_repeat(relation, mapping) THEN
 		NULL;
 	ELSIF pql.has_rows(relation) THEN
 		SELECT array_agg(r.of_table), array_agg(r.row_id) INTO tables, ids
-		FROM pql.repeated_rows(relation, mapping, known_at, only_user) r;
+		FROM pql.repeated_rows(relation, mapping, known_at, only_users) r;
 		IF tables IS NOT NULL THEN
 			rows_of := 'SELECT r.tableoid AS of_table, r.ctid AS row_id, ' || substr(rows_of, length('SELECT ') + 1);
 			filters := filters || (
@@ -211,27 +213,27 @@ BEGIN
 	RETURN format('SELECT e.user_id, e.occurred_at, e.event, e.properties FROM (%s) e WHERE e.user_id IS NOT NULL%s', rows_of, filters);
 END
 $$;
-COMMENT ON FUNCTION pql.source_events(text, timestamptz, text) IS 'The query over a source''s events that count: those of a user, loaded by known_at, once each.';
+COMMENT ON FUNCTION pql.source_events(text, timestamptz, text[]) IS 'The query over a source''s events that count: those of a user, loaded by known_at, once each.';
 
-CREATE FUNCTION pql.event_query(known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL) RETURNS text
+CREATE FUNCTION pql.event_query(known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT coalesce(string_agg(pql.source_events(s.relation, known_at, only_user), ' UNION ALL ' ORDER BY s.relation),
+	SELECT coalesce(string_agg(pql.source_events(s.relation, known_at, only_users), ' UNION ALL ' ORDER BY s.relation),
 		'SELECT NULL::text AS user_id, NULL::timestamptz AS occurred_at, NULL::text AS event, NULL::jsonb AS properties WHERE false')
 	FROM pql.sources s
 	WHERE s.input = 'events';
 END;
-COMMENT ON FUNCTION pql.event_query(timestamptz, text) IS 'The query over the events of all sources that count (user_id, occurred_at, event, properties).';
+COMMENT ON FUNCTION pql.event_query(timestamptz, text[]) IS 'The query over the events of all sources that count (user_id, occurred_at, event, properties).';
 
-CREATE FUNCTION pql.events_named(name text, as_of timestamptz, known_at timestamptz DEFAULT NULL, only_user text DEFAULT NULL)
+CREATE FUNCTION pql.events_named(name text, as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
 RETURNS TABLE (user_id text, occurred_at timestamptz, properties jsonb)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN QUERY EXECUTE format('SELECT e.user_id, e.occurred_at, e.properties FROM (%s) e WHERE e.event = $1 AND e.occurred_at <= $2',
-		pql.event_query(known_at, only_user)) USING name, as_of;
+		pql.event_query(known_at, only_users)) USING name, as_of;
 END
 $$;
-COMMENT ON FUNCTION pql.events_named(text, timestamptz, timestamptz, text) IS 'Events of one name up to an instant, from all sources.';
+COMMENT ON FUNCTION pql.events_named(text, timestamptz, timestamptz, text[]) IS 'Events of one name up to an instant, from all sources.';
 
 CREATE FUNCTION pql.connect_table(input text, target regclass, relation text, shape text, mapping jsonb, capture text)
 RETURNS TABLE (check_name text, status text, found text, hint text)
@@ -244,14 +246,19 @@ DECLARE
 	place jsonb;
 	type regtype;
 	path record;
+	watched boolean;
 BEGIN
 	IF input IS DISTINCT FROM 'events' THEN
 		RAISE EXCEPTION 'there is no input "%" to connect', input
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Connect ''events''; people, accounts and trials are read from pql''s own tables.';
 	END IF;
-	IF shape IS NOT NULL OR capture IS NOT NULL THEN
-		RAISE EXCEPTION '% cannot be chosen', CASE WHEN shape IS NOT NULL THEN 'shape' ELSE 'capture' END
+	IF shape IS NOT NULL THEN
+		RAISE EXCEPTION 'shape cannot be chosen'
 			USING ERRCODE = 'feature_not_supported', HINT = 'Leave it out, and name the columns in the mapping.';
+	END IF;
+	IF capture IS NOT NULL AND capture NOT IN ('trigger', 'mark', 'manual') THEN
+		RAISE EXCEPTION 'there is no capture "%"', capture
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'trigger and mark put triggers on the table; with manual you call pql.mark_dirty yourself.';
 	END IF;
 	IF target IS NULL THEN
 		RAISE EXCEPTION 'there is no table "%"', relation
@@ -261,6 +268,7 @@ BEGIN
 		(SELECT c.relname FROM pg_class c WHERE c.oid = target));
 	IF qualified = 'pql.event' THEN
 		DELETE FROM pql.source o WHERE o.input = connect_table.input AND o.relation = qualified;
+		PERFORM pql.mark_everybody('-infinity', 'connected pql.event', true);
 		RETURN QUERY SELECT 'source', 'ok', 'pql.event is read', NULL;
 		RETURN;
 	END IF;
@@ -332,8 +340,29 @@ BEGIN
 	END IF;
 	PERFORM pql.source_query(target, given);
 
+	watched := (SELECT c.relkind IN ('r', 'p') FROM pg_class c WHERE c.oid = target);
+	IF NOT watched AND capture IN ('trigger', 'mark') THEN
+		RAISE EXCEPTION '% can have no triggers', qualified
+			USING ERRCODE = 'wrong_object_type', DETAIL = 'Only tables have them.',
+				HINT = 'Connect it with capture => ''manual'' and call pql.mark_dirty with the users whose events have changed.';
+	END IF;
 	DELETE FROM pql.source o WHERE o.input = connect_table.input AND o.relation = qualified;
-	INSERT INTO pql.source (input, relation, mapping) VALUES (input, qualified, given);
+	IF watched THEN
+		PERFORM pql.drop_capture(target);
+		IF capture IS DISTINCT FROM 'manual' THEN
+			BEGIN
+				PERFORM pql.create_capture(target, qualified);
+			EXCEPTION WHEN insufficient_privilege THEN
+				IF capture IS NOT NULL THEN
+					RAISE;
+				END IF;
+				watched := false;
+			END;
+		END IF;
+	END IF;
+	capture := coalesce(capture, CASE WHEN watched THEN 'trigger' ELSE 'manual' END);
+	INSERT INTO pql.source (input, relation, mapping, capture) VALUES (input, qualified, given, capture);
+	PERFORM pql.mark_everybody('-infinity', 'connected ' || qualified, true);
 
 	FOREACH word IN ARRAY words LOOP
 		place := given -> word;
@@ -352,6 +381,8 @@ BEGIN
 	LOOP
 		RETURN QUERY SELECT 'path', 'ok', path.path, path.reason;
 	END LOOP;
+	RETURN QUERY SELECT 'capture', CASE WHEN capture = 'manual' THEN 'none' ELSE 'ok' END, capture,
+		CASE WHEN capture = 'manual' THEN 'pql.refresh looks at these events only after pql.mark_dirty.' END;
 	IF NOT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = target AND a.attnum = i.indkey[0]
 		WHERE i.indrelid = target AND i.indisvalid AND a.attname = given ->> 'user_id') THEN
 		RETURN QUERY SELECT 'index', 'missing', NULL, format(
@@ -370,7 +401,7 @@ BEGIN ATOMIC
 	SELECT c.check_name, c.status, c.found, c.hint
 	FROM pql.connect_table(input, pg_catalog.to_regclass(relation), relation, shape, mapping, capture) c;
 END;
-COMMENT ON FUNCTION pql.connect(text, text, text, jsonb, text) IS 'Reads events from a table, view or foreign table of yours as well, where they are: pql.connect(''events'', ''app.events'', mapping => ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''). Keys of the mapping are user_id, occurred_at, event (or {"is": "name"}), properties (a column of JSON, an object or list of columns, or "*"), received_at, event_id, timezone (of times without one); values are columns, or paths into columns of JSON; columns of our own names need not be said. Returns what was found. Connecting again replaces the mapping. What does not fit is an ERROR.';
+COMMENT ON FUNCTION pql.connect(text, text, text, jsonb, text) IS 'Reads events from a table, view or foreign table of yours as well, where they are: pql.connect(''events'', ''app.events'', mapping => ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''). Keys of the mapping are user_id, occurred_at, event (or {"is": "name"}), properties (a column of JSON, an object or list of columns, or "*"), received_at, event_id, timezone (of times without one); values are columns, or paths into columns of JSON; columns of our own names need not be said. capture: trigger (the default for tables) and mark put triggers on it that note whose rows change; with manual, pql.mark_dirty does. Returns what was found. Connecting again replaces the mapping. What does not fit is an ERROR.';
 
 CREATE FUNCTION pql.disconnect_table(input text, target regclass, relation text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -387,6 +418,10 @@ BEGIN
 					'Nothing is connected.');
 	END IF;
 	DELETE FROM pql.source o WHERE o.input = disconnect_table.input AND o.relation = qualified;
+	IF target IS NOT NULL AND qualified <> 'pql.event' THEN
+		PERFORM pql.drop_capture(target);
+	END IF;
+	PERFORM pql.mark_everybody('-infinity', 'disconnected ' || qualified, true);
 	IF qualified = 'pql.event' THEN
 		INSERT INTO pql.source (input, relation, mapping, disconnected_at) VALUES (input, qualified, '{}', now());
 	END IF;

@@ -44,7 +44,7 @@ CREATE TABLE app.events (uid text, "at" timestamptz, name varchar(200), props js
 SELECT matches(t.error($$SELECT pql.connect('people', 'app.events')$$), '^22023 . there is no input "people" .*Connect ''events''', 'another input');
 SELECT matches(t.error($$SELECT pql.connect(NULL, 'app.events')$$), '^22023 ', 'no input');
 SELECT matches(t.error($$SELECT pql.connect('events', 'app.events', shape => 'segment')$$), '^0A000 . shape ', 'a shape');
-SELECT matches(t.error($$SELECT pql.connect('events', 'app.events', capture => 'trigger')$$), '^0A000 . capture ', 'a capture');
+SELECT matches(t.error($$SELECT pql.connect('events', 'app.events', capture => 'magic')$$), '^22023 . there is no capture "magic"', 'a capture that there is not');
 SELECT matches(t.connect_error('app.event'), '^42P01 . there is no table "app.event" .*schema', 'a table that is not there');
 SELECT matches(t.connect_error(NULL), '^42P01 ', 'no table');
 SELECT matches(t.connect_error('app."Events"'), '^42P01 ', 'names are written as in SQL');
@@ -84,7 +84,7 @@ SELECT is(t.connected('app.events', 'user_id', '{"user_id": "uid", "occurred_at"
 SELECT is(t.mapping('app.events'), '{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props", "received_at": "loaded", "event_id": "id"}', 'the mapping is kept');
 SELECT results_eq($$SELECT check_name, status, found FROM pql.connect('events', 'app.events', mapping => '{"user_id": "uid", "occurred_at": "at", "event": "name"}')$$,
 	$$VALUES ('user_id', 'ok', 'uid text'), ('occurred_at', 'ok', 'at timestamp with time zone'), ('event', 'ok', 'name character varying(200)'), ('properties', 'none', ''),
-		('received_at', 'none', ''), ('event_id', 'none', ''), ('timezone', 'none', ''), ('path', 'ok', 'scan'), ('index', 'missing', NULL)$$, 'what is said of all');
+		('received_at', 'none', ''), ('event_id', 'none', ''), ('timezone', 'none', ''), ('path', 'ok', 'scan'), ('capture', 'ok', 'trigger'), ('index', 'missing', NULL)$$, 'what is said of all');
 SELECT is(t.mapping('app.events'), '{"user_id": "uid", "occurred_at": "at", "event": "name"}', 'connecting again replaces the mapping');
 SELECT results_eq($$SELECT count(*) FROM pql.sources WHERE relation = 'app.events'$$, ARRAY[1::bigint], 'and is no second source');
 SELECT matches(t.connected('app.events', 'properties', '{"user_id": "uid", "occurred_at": "at", "event": "name"}'), '^none - .*properties', 'what it means that there are no properties');
@@ -239,7 +239,9 @@ $$;
 SELECT matches(t.as_reader($$SELECT pql.connect('events', 'app.events', mapping => '{"user_id": "uid", "occurred_at": "at", "event": "name"}')$$), '^42501 .*source', 'connecting needs the right to write pql.source');
 SELECT matches(t.as_reader($$SELECT pql.disconnect('events', 'app.source')$$), '^42501 .*source', 'and so does disconnecting');
 GRANT INSERT, DELETE ON pql.source TO pql_connect_reader;
-SELECT is(t.as_reader($$SELECT pql.connect('events', 'app.events', mapping => '{"user_id": "uid", "occurred_at": "at", "event": "name"}')$$), 'no error', 'with it, no more is needed');
+GRANT INSERT ON pql.change TO pql_connect_reader;
+SELECT is(t.as_reader($$SELECT pql.connect('events', 'app.events', mapping => '{"user_id": "uid", "occurred_at": "at", "event": "name"}')$$), 'no error', 'with it, and that to mark who is to be judged anew, no more is needed');
+SELECT is((SELECT capture FROM pql.sources WHERE relation = 'app.events'), 'manual', 'who cannot put triggers on a table marks by hand');
 SELECT is(t.as_reader($$SELECT pql.disconnect('events', 'app.events')$$), 'no error', 'either way');
 
 SELECT * FROM finish();

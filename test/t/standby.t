@@ -4,45 +4,22 @@
 use strict;
 use warnings;
 use Test::More;
-use File::Temp qw(tempdir);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Server;
 use Time::HiRes qw(sleep);
 
 my $db = 'pql_standby_t';
+my $standby = Server->new(port => 65433);
+my $dir = $standby->{dir};
 my $primary = $ENV{PGHOST};
-my $dir = tempdir(CLEANUP => 1);
-my $port = 65433;
-
-# The server refuses to run as root; see scripts/with-cluster.
-my @as_server = ();
-if ($> == 0)
-{
-	my ($uid, $gid) = (getpwnam('postgres'))[ 2, 3 ];
-	chown($uid, $gid, $dir);
-	@as_server = ('setpriv', "--reuid=$uid", "--regid=$gid", '--init-groups', '--');
-}
-chmod(0711, $dir);
-
-sub server_says
-{
-	my ($log, @command) = @_;
-	my $pid = fork() // die;
-	if ($pid == 0)
-	{
-		open(STDOUT, '>', $log);
-		open(STDERR, '>&', \*STDOUT);
-		chdir('/');
-		exec(@as_server, @command);
-	}
-	waitpid($pid, 0);
-	return $? >> 8;
-}
 
 # What psql prints, errors and messages among it.
 sub ask
 {
 	my ($where, $sql) = @_;
 	local $ENV{PGOPTIONS} = '-c min_parallel_table_scan_size=0 -c max_parallel_workers_per_gather=2 -c jit=off -c client_min_messages=warning';
-	local @ENV{qw(PGHOST PGPORT)} = $where eq 'standby' ? ($dir, $port) : ($primary, $ENV{PGPORT});
+	local @ENV{qw(PGHOST PGPORT)} = $where eq 'standby' ? ($dir, $standby->{port}) : ($primary, $ENV{PGPORT});
 	open(my $script, '>', "$dir/script.sql") or die;
 	print $script $sql;
 	close($script);
@@ -80,13 +57,9 @@ VACUUM (ANALYZE) pql.event;
 INSERT INTO pql.event (user_id, occurred_at, event) SELECT 'u' || n, '2026-03-08', 'session_start' FROM generate_series(1, 200) n;
 SQL
 
-is(server_says("$dir/backup.log", 'pg_basebackup', '-h', $primary, '-p', $ENV{PGPORT}, '-U', 'postgres', '-D', "$dir/data", '-R', '-c', 'fast', '-X', 'stream'),
-	0, 'a base backup')
-	or diag(qx(cat $dir/backup.log));
-is(server_says("$dir/start.log", 'pg_ctl', 'start', '-D', "$dir/data", '-l', "$dir/log", '-w', '-t', '60',
-		'-o', "-p $port -c unix_socket_directories=$dir -c max_standby_streaming_delay=-1"),
-	0, 'a standby')
-	or BAIL_OUT(qx(cat $dir/start.log $dir/log));
+is($standby->program('pg_basebackup', '-h', $primary, '-p', $ENV{PGPORT}, '-U', 'postgres', '-D', "$dir/data", '-R', '-c', 'fast', '-X', 'stream'), 0, 'a base backup')
+	or diag($standby->said);
+is($standby->start(settings => '-c max_standby_streaming_delay=-1'), 0, 'a standby') or BAIL_OUT($standby->said);
 
 my $rows = "SELECT s FROM pql.score_all('%s', '2026-03-11', NULL, %s) s ORDER BY s.user_id COLLATE \"C\", s.started_at;";
 sub same
@@ -131,6 +104,6 @@ ok($held eq "t\n$before", 'a snapshot of the standby stays what it was');
 same('after that');
 ok(ask('standby', $query) ne $before, 'and the next one sees what has come');
 
-is(server_says("$dir/stop.log", 'pg_ctl', 'stop', '-D', "$dir/data", '-m', 'immediate', '-w'), 0, 'the standby stops');
+is($standby->stop, 0, 'the standby stops');
 system("psql -X -q -d postgres -c 'DROP DATABASE $db'");
 done_testing();

@@ -1,0 +1,297 @@
+-- Capture: who is to be judged again, noted in the transaction that changes what is known of them.
+--
+-- Triggers fire once a statement. They must never stand in the way of who loads: what goes wrong in
+-- one becomes a mark that everybody is to be judged again.
+
+CREATE FUNCTION pql.mark(users text[], since timestamptz, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	-- more than this in one statement is cheaper to find by going through everybody
+	most CONSTANT int := 100000;
+BEGIN
+	IF cardinality(users) > most THEN
+		INSERT INTO pql.change (user_id, since, reason) VALUES (NULL, since, reason);
+	ELSE
+		INSERT INTO pql.change (user_id, since, reason) SELECT DISTINCT u.user_id, mark.since, mark.reason FROM unnest(users) u (user_id) WHERE u.user_id IS NOT NULL;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION pql.mark(text[], timestamptz, text) IS 'Notes users for the next refresh. since: as in pql.change.';
+
+CREATE FUNCTION pql.mark_everybody(since timestamptz, reason text, backfill boolean DEFAULT false) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	INSERT INTO pql.change (user_id, since, backfill, reason) VALUES (NULL, since, backfill, reason);
+END;
+COMMENT ON FUNCTION pql.mark_everybody(timestamptz, text, boolean) IS 'Notes everybody for the next refresh.';
+
+CREATE FUNCTION pql.mark_dirty(user_ids text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF user_ids IS NULL THEN
+		RAISE EXCEPTION 'user_ids is NULL'
+			USING ERRCODE = 'null_value_not_allowed', HINT = 'Give the ids of users whose events or facts have changed: ARRAY[''u1'', ''u2''].';
+	END IF;
+	PERFORM pql.mark(user_ids, '-infinity', 'mark_dirty');
+	RETURN (SELECT count(DISTINCT u) FROM unnest(user_ids) u);
+END
+$$;
+COMMENT ON FUNCTION pql.mark_dirty(text[]) IS 'For sources without triggers: the events of these users are read again by the next refresh. Returns how many they are. NULL is an ERROR.';
+
+-- ---- events ----
+
+CREATE FUNCTION pql.capture_events() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	-- the source as it was connected; a partition has the triggers of its parent
+	source text := TG_ARGV[0];
+	mapping jsonb := s.mapping FROM pql.sources s WHERE s.input = 'events' AND s.relation = source;
+	-- more than this in one statement is cheaper to find by going through everybody
+	most CONSTANT int := 100000;
+	users text[];
+	since timestamptz[];
+BEGIN
+	IF mapping IS NULL THEN
+		RETURN NULL; -- not connected any more
+	END IF;
+	BEGIN
+		IF TG_OP = 'TRUNCATE' THEN
+			PERFORM pql.mark_everybody('-infinity', 'truncate of ' || source);
+			RETURN NULL;
+		END IF;
+		EXECUTE format('SELECT array_agg(u.user_id), array_agg(u.since) FROM (SELECT q.user_id, %s AS since FROM (%s) q WHERE q.user_id IS NOT NULL GROUP BY q.user_id) u',
+			-- rows without a time of use make a user known, no more
+			CASE TG_OP WHEN 'INSERT' THEN $q$coalesce(nullif(min(q.occurred_at), 'infinity'), '-infinity')$q$ ELSE $q$'-infinity'::timestamptz$q$ END,
+			concat_ws(' UNION ALL ', CASE WHEN TG_OP <> 'DELETE' THEN pql.source_query(TG_RELID, mapping, 'added') END,
+				CASE WHEN TG_OP <> 'INSERT' THEN pql.source_query(TG_RELID, mapping, 'removed') END)) INTO users, since;
+		IF cardinality(users) > most THEN
+			PERFORM pql.mark_everybody('-infinity', lower(TG_OP));
+		ELSE
+			INSERT INTO pql.change (user_id, since, reason) SELECT u.user_id, u.since, lower(TG_OP) FROM unnest(users, since) u (user_id, since);
+		END IF;
+	EXCEPTION WHEN OTHERS THEN
+		PERFORM pql.mark_everybody('-infinity', format('capture of %s failed: %s', source, SQLERRM));
+	END;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pql.capture_events() IS 'Trigger of tables of events: marks the users of rows that came, went or changed.';
+
+CREATE FUNCTION pql.tables_of(target regclass) RETURNS TABLE (relation regclass)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	WITH RECURSIVE tree AS (
+		SELECT target AS relation
+		UNION
+		SELECT i.inhrelid::regclass FROM pg_catalog.pg_inherits i JOIN tree t ON i.inhparent = t.relation
+	)
+	-- foreign tables can have no such triggers
+	SELECT t.relation FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.relation AND c.relkind IN ('r', 'p');
+END;
+COMMENT ON FUNCTION pql.tables_of(regclass) IS 'A table and its partitions and children at all levels, but for foreign ones.';
+
+CREATE FUNCTION pql.create_capture(target regclass, source text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	part regclass;
+	kind record;
+BEGIN
+	-- on the parent and on every part: a statement fires those of the table that it names
+	FOR part IN SELECT t.relation FROM pql.tables_of(target) t LOOP
+		FOR kind IN
+			SELECT * FROM (VALUES ('insert', 'REFERENCING NEW TABLE AS added'), ('update', 'REFERENCING OLD TABLE AS removed NEW TABLE AS added'),
+				('delete', 'REFERENCING OLD TABLE AS removed'), ('truncate', '')) k (event, tables)
+		LOOP
+			EXECUTE format('DROP TRIGGER IF EXISTS pql_capture_%s ON %s', kind.event, part);
+			EXECUTE format('CREATE TRIGGER pql_capture_%1$s AFTER %1$s ON %2$s %3$s FOR EACH STATEMENT EXECUTE FUNCTION pql.capture_events(%4$L)',
+				kind.event, part, kind.tables, source);
+			EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER pql_capture_%s', part, kind.event);
+		END LOOP;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pql.create_capture(regclass, text) IS 'Puts the triggers of capture on a table of events and on its partitions.';
+
+CREATE FUNCTION pql.drop_capture(target regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	found record;
+BEGIN
+	FOR found IN
+		SELECT t.tgname, t.tgrelid::regclass AS part FROM pg_trigger t
+		WHERE t.tgfoid = 'pql.capture_events'::regproc AND t.tgrelid IN (SELECT p.relation FROM pql.tables_of(target) p)
+	LOOP
+		EXECUTE format('DROP TRIGGER %I ON %s', found.tgname, found.part);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pql.drop_capture(regclass) IS 'Takes them off again.';
+
+CREATE FUNCTION pql.watch_sources() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	unwatched record;
+BEGIN
+	-- partitions attached since, and tables that took another's name
+	FOR unwatched IN
+		SELECT DISTINCT to_regclass(s.relation) AS target, s.relation
+		FROM pql.sources s CROSS JOIN LATERAL pql.tables_of(to_regclass(s.relation)) t
+		WHERE s.input = 'events' AND s.capture IN ('trigger', 'mark')
+			AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgfoid = 'pql.capture_events'::regproc)
+	LOOP
+		PERFORM pql.create_capture(unwatched.target, unwatched.relation);
+		PERFORM pql.mark_everybody('-infinity', 'new tables of ' || unwatched.relation);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pql.watch_sources() IS 'Puts triggers on tables of sources that have none: partitions attached and tables renamed since they were connected. What they hold is read then.';
+
+SELECT pql.create_capture('pql.event', 'pql.event');
+
+-- ---- what is known of users ----
+
+CREATE FUNCTION pql.members_of(accounts text[]) RETURNS text[]
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT array_agg(p.user_id) FROM pql.person p WHERE p.account_id = ANY (accounts);
+END;
+COMMENT ON FUNCTION pql.members_of(text[]) IS 'Users who belong to one of these accounts now.';
+
+CREATE FUNCTION pql.asks_for(fact text) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT EXISTS (SELECT FROM pql.active_model m CROSS JOIN LATERAL pql.model_info(m.document) i WHERE fact = ANY (i.facts));
+END;
+COMMENT ON FUNCTION pql.asks_for(text) IS 'Does an active model read the fact?';
+
+CREATE FUNCTION pql.capture_trials() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	-- without any trial, signup_complete starts them: the first and the last row are everybody's business
+	IF TG_OP = 'INSERT' THEN
+		IF NOT EXISTS (SELECT FROM pql.trial t WHERE NOT EXISTS (SELECT FROM added a WHERE a.user_id = t.user_id AND a.started_at = t.started_at)) THEN
+			PERFORM pql.mark_everybody('infinity', 'first trials');
+		END IF;
+	ELSIF TG_OP <> 'UPDATE' THEN
+		IF NOT EXISTS (SELECT FROM pql.trial) THEN
+			PERFORM pql.mark_everybody('infinity', 'last trials');
+			RETURN NULL;
+		END IF;
+	END IF;
+	IF TG_OP IN ('INSERT', 'UPDATE') THEN
+		PERFORM pql.mark(array_agg(DISTINCT a.user_id), 'infinity', 'trial') FROM added a;
+	END IF;
+	IF TG_OP IN ('UPDATE', 'DELETE') THEN
+		PERFORM pql.mark(array_agg(DISTINCT r.user_id), 'infinity', 'trial') FROM removed r;
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pql.capture_trials() IS 'Trigger of pql.trial.';
+
+CREATE FUNCTION pql.capture_people() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	accounts text[];
+BEGIN
+	IF TG_OP = 'TRUNCATE' THEN
+		PERFORM pql.mark_everybody('infinity', 'truncate of pql.person');
+		RETURN NULL;
+	END IF;
+	IF TG_OP IN ('INSERT', 'UPDATE') THEN
+		PERFORM pql.mark(array_agg(DISTINCT a.user_id), 'infinity', 'person') FROM added a;
+		accounts := ARRAY(SELECT DISTINCT a.account_id FROM added a);
+	END IF;
+	IF TG_OP IN ('UPDATE', 'DELETE') THEN
+		PERFORM pql.mark(array_agg(DISTINCT r.user_id), 'infinity', 'person') FROM removed r;
+		accounts := accounts || ARRAY(SELECT DISTINCT r.account_id FROM removed r);
+	END IF;
+	-- how many an account has is a fact of all of them
+	IF pql.asks_for('account.members') THEN
+		PERFORM pql.mark(pql.members_of(accounts), 'infinity', 'members');
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pql.capture_people() IS 'Trigger of pql.person.';
+
+CREATE FUNCTION pql.capture_accounts() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	accounts text[];
+BEGIN
+	IF TG_OP = 'TRUNCATE' THEN
+		PERFORM pql.mark_everybody('infinity', 'truncate of pql.account');
+		RETURN NULL;
+	END IF;
+	IF TG_OP IN ('INSERT', 'UPDATE') THEN
+		accounts := ARRAY(SELECT DISTINCT a.account_id FROM added a);
+	END IF;
+	IF TG_OP IN ('UPDATE', 'DELETE') THEN
+		accounts := accounts || ARRAY(SELECT DISTINCT r.account_id FROM removed r);
+	END IF;
+	PERFORM pql.mark(pql.members_of(accounts), 'infinity', 'account');
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pql.capture_accounts() IS 'Trigger of pql.account.';
+
+CREATE FUNCTION pql.capture_facts() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF TG_OP = 'TRUNCATE' THEN
+		PERFORM pql.mark_everybody('infinity', 'truncate of pql.fact');
+		RETURN NULL;
+	END IF;
+	IF TG_OP IN ('INSERT', 'UPDATE') THEN
+		PERFORM pql.mark(array_agg(DISTINCT a.subject), 'infinity', 'fact') FROM added a WHERE a.name NOT LIKE 'account.%';
+		PERFORM pql.mark(pql.members_of(ARRAY(SELECT DISTINCT a.subject FROM added a WHERE a.name LIKE 'account.%')), 'infinity', 'fact');
+	END IF;
+	IF TG_OP IN ('UPDATE', 'DELETE') THEN
+		PERFORM pql.mark(array_agg(DISTINCT r.subject), 'infinity', 'fact') FROM removed r WHERE r.name NOT LIKE 'account.%';
+		PERFORM pql.mark(pql.members_of(ARRAY(SELECT DISTINCT r.subject FROM removed r WHERE r.name LIKE 'account.%')), 'infinity', 'fact');
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pql.capture_facts() IS 'Trigger of pql.fact.';
+
+CREATE FUNCTION pql.capture_lists() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM pql.mark_everybody('infinity', TG_TABLE_NAME);
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pql.capture_lists() IS 'Trigger of lists that models look values up in.';
+
+CREATE FUNCTION pql.capture_models() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM pql.mark_everybody('infinity', format('model %s version %s', NEW.model, NEW.version), true);
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pql.capture_models() IS 'Trigger: a version that becomes the active one judges everybody anew.';
+
+DO $$
+DECLARE
+	kind record;
+BEGIN
+	FOR kind IN
+		SELECT t.name, t.handler, k.*
+		FROM (VALUES ('trial', 'capture_trials'), ('person', 'capture_people'), ('account', 'capture_accounts'), ('fact', 'capture_facts')) t (name, handler),
+			(VALUES ('insert', 'REFERENCING NEW TABLE AS added'), ('update', 'REFERENCING OLD TABLE AS removed NEW TABLE AS added'),
+				('delete', 'REFERENCING OLD TABLE AS removed'), ('truncate', '')) k (event, tables)
+	LOOP
+		EXECUTE format('CREATE TRIGGER pql_capture_%1$s AFTER %1$s ON pql.%2$I %3$s FOR EACH STATEMENT EXECUTE FUNCTION pql.%4$I()', kind.event, kind.name, kind.tables, kind.handler);
+		EXECUTE format('ALTER TABLE pql.%I ENABLE ALWAYS TRIGGER pql_capture_%s', kind.name, kind.event);
+	END LOOP;
+END
+$$;
+CREATE TRIGGER pql_capture AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pql.list_entry FOR EACH STATEMENT EXECUTE FUNCTION pql.capture_lists();
+CREATE TRIGGER pql_capture AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pql.email_domain FOR EACH STATEMENT EXECUTE FUNCTION pql.capture_lists();
+CREATE TRIGGER pql_capture AFTER INSERT ON pql.model_activation FOR EACH ROW WHEN (NEW.shipped_in IS NULL) EXECUTE FUNCTION pql.capture_models();
+
+-- who loads needs no rights here, and can write nothing here but through what they load
+REVOKE ALL ON FUNCTION pql.capture_events(), pql.capture_trials(), pql.capture_people(), pql.capture_accounts(), pql.capture_facts(), pql.capture_lists(), pql.capture_models() FROM PUBLIC;

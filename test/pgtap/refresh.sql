@@ -1,0 +1,253 @@
+-- pql.refresh_batch: whatever changes, what is kept is what judging everybody from all events gives; each lead is found once; and no more is
+-- read or written than has changed.
+--
+--   pg_prove -d DB test/pgtap/refresh.sql
+
+BEGIN;
+SET LOCAL client_min_messages = warning;
+SET LOCAL TimeZone = 'UTC';
+SET LOCAL jit = off;
+SELECT * FROM no_plan();
+
+CREATE SCHEMA app;
+CREATE SCHEMA t;
+
+CREATE FUNCTION t.error(query text) RETURNS text
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	message text;
+	hint text;
+BEGIN
+	EXECUTE query;
+	RETURN 'no error';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws(' | ', SQLSTATE, message, hint);
+END
+$$;
+-- Refreshes until nothing is left, and says what was done: users, of whom read again, verdicts changed, leads.
+CREATE FUNCTION t.refresh(as_of timestamptz, OUT users int, OUT reread int, OUT changed int, OUT triggered int)
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	b record;
+BEGIN
+	users := 0; reread := 0; changed := 0; triggered := 0;
+	FOR i IN 1 .. 1000 LOOP
+		b := pql.refresh_batch(as_of, 50);
+		IF b.users = 0 THEN
+			INSERT INTO pql.run (as_of, finished_at) VALUES (as_of, as_of);
+			RETURN;
+		END IF;
+		users := users + b.users; reread := reread + b.reread; changed := changed + b.changed; triggered := triggered + b.triggered;
+	END LOOP;
+	RAISE EXCEPTION 'refresh does not come to an end';
+END
+$$;
+-- What pql.verify finds, of all models: '' when all is well.
+CREATE FUNCTION t.wrong() RETURNS text
+LANGUAGE sql VOLATILE AS $$
+	SELECT coalesce(string_agg(m.model || ' ' || v::text, E'\n'), '') FROM pql.active_model m CROSS JOIN LATERAL (SELECT * FROM pql.verify(m.model) LIMIT 3) v
+$$;
+CREATE FUNCTION t.user(n int) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'u' || to_char(n, 'FM000') $$;
+CREATE FUNCTION t.count(query text) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN EXECUTE 'SELECT count(*) FROM ' || query INTO n; RETURN n; END $$;
+
+
+-- From nothing --------------------------------------------------------------------------------------
+
+SELECT is(t.refresh('2026-03-01')::text, '(0,0,0,0)', 'nothing to do in an empty database');
+SELECT is(t.count('pql.change'), 0::bigint, 'and nothing is noted');
+
+INSERT INTO pql.account (account_id, name, employees, industry) SELECT 'a' || n, 'Company ' || n, 100 * n, 'fintech' FROM generate_series(1, 20) n;
+INSERT INTO pql.person (user_id, account_id, email) SELECT t.user(n), 'a' || 1 + n % 20, 'x' || n || '@c' || n || '.example' FROM generate_series(1, 120) n;
+INSERT INTO pql.trial (user_id, started_at) SELECT t.user(n), timestamptz '2026-03-02' + n * interval '5 hours' FROM generate_series(1, 100) n;
+SELECT setseed(0.25);
+INSERT INTO pql.event (user_id, occurred_at, event, properties, event_id)
+SELECT t.user(1 + (random() * 129)::int), timestamptz '2026-03-02' + random() * interval '40 days',
+	(ARRAY['activation_complete', 'session_start', 'invite_sent', 'integration_connected', 'page_view', 'feature_used'])[1 + (random() * 5.99)::int],
+	jsonb_build_object('invitee_email', 'i' || n % 7, 'integration_type', 'snowflake', 'page_path', '/pricing', 'feature', 'f' || n % 9), 'e' || n
+FROM generate_series(1, 3000) n;
+
+CREATE TABLE t.first AS SELECT * FROM t.refresh('2026-03-12');
+SELECT cmp_ok((SELECT users FROM t.first), '>=', 120, 'everybody is judged');
+SELECT is(t.wrong(), '', 'and rightly');
+SELECT cmp_ok((SELECT triggered FROM t.first), '>', 5, 'there are leads');
+SELECT is(t.count('pql.lead'), (SELECT triggered::bigint FROM t.first), 'as many as were counted');
+SELECT is(t.count('pql.score_history'), t.count('pql.score'), 'every first verdict is in the history');
+SELECT results_eq($$SELECT l.user_id, l.model, l.qualified_at FROM pql.lead l WHERE l.model = 'trial' ORDER BY 1$$,
+	$$SELECT s.user_id, 'trial', s.qualified_at FROM pql.score_all('trial', '2026-03-12') s WHERE s.qualified_at IS NOT NULL ORDER BY 1$$, 'leads of the trial model are who qualified');
+SELECT is(t.count($$pql.lead_event WHERE event = 'pql_triggered'$$), t.count('pql.lead'), 'each is logged once');
+SELECT is((SELECT count(*) FROM pql.lead_event e JOIN pql.lead l USING (user_id, lead_id) WHERE (e.details ->> 'pql_score')::int = l.score AND e.details ->> 'priority_tier' IS NOT DISTINCT FROM l.tier
+	AND jsonb_array_length(e.details -> 'signals_met') > 0), t.count('pql.lead'), 'with what it was triggered by');
+SELECT ok((SELECT bool_and(l.explanation ? 'signals') FROM pql.lead l), 'a lead says why');
+SELECT ok((SELECT NOT bool_or(l.backfilled) FROM pql.lead l), 'these were no backfill');
+
+
+-- No more than has changed --------------------------------------------------------------------------
+
+SELECT is(t.refresh('2026-03-12')::text, '(0,0,0,0)', 'again: nothing to do');
+CREATE TABLE t.before AS TABLE pql.score;
+INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u001', '2026-03-11 23:00', 'heartbeat'), (NULL, '2026-03-11', 'heartbeat'), ('u001', NULL, 'heartbeat');
+SELECT is((t.refresh('2026-03-12')).users, 1, 'an event: its user is judged');
+SELECT is(t.wrong(), '', 'and rightly');
+SELECT is_empty($$SELECT s.user_id, s.model, s.status, s.score, s.signals, s.changed_at FROM pql.score s EXCEPT SELECT b.user_id, b.model, b.status, b.score, b.signals, b.changed_at FROM t.before b$$,
+	'no verdict changed');
+SELECT is(t.count('(SELECT FROM pql.score s JOIN t.before b USING (user_id, model, started_at) WHERE s.next_change_at IS DISTINCT FROM b.next_change_at AND s.user_id <> $$u001$$) d'), 0::bigint,
+	'and of nobody else when it will');
+SELECT is(t.count('pql.lead_event'), (SELECT triggered::bigint FROM t.first), 'and nobody is triggered twice');
+
+-- time goes on, and nothing is read for it
+CREATE FUNCTION t.round(as_of timestamptz, changes int, OUT made text, OUT users int, OUT changed int, OUT wrong text)
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	r record;
+BEGIN
+	FOR i IN 1 .. changes LOOP made := concat_ws(E'\n', made, t.change()); END LOOP;
+	r := t.refresh(as_of);
+	users := r.users; changed := r.changed;
+	wrong := t.wrong();
+END
+$$;
+CREATE TABLE t.steps AS SELECT d, r.* FROM generate_series(timestamptz '2026-03-12 12:00', '2026-03-20', '12 hours') d CROSS JOIN LATERAL t.round(d, 0) r;
+SELECT is((SELECT string_agg(wrong, '') FROM t.steps), '', 'as time goes on, verdicts change when they should');
+SELECT cmp_ok((SELECT sum(changed)::int FROM t.steps), '>', 20, 'many of them');
+
+
+-- Every kind of change ------------------------------------------------------------------------------
+
+CREATE FUNCTION t.after(what text, change text, as_of timestamptz DEFAULT '2026-03-20') RETURNS SETOF text
+LANGUAGE plpgsql AS $$
+DECLARE
+	r record;
+	leads bigint := t.count('pql.lead');
+BEGIN
+	EXECUTE change;
+	r := t.refresh(as_of);
+	RETURN NEXT is(t.wrong(), '', what);
+	RETURN NEXT cmp_ok(r.users, '>', 0, '- somebody was judged');
+	RETURN NEXT is(t.count('pql.lead') - leads, r.triggered::bigint, '- leads were only added');
+	RETURN NEXT is(t.count('pql.lead'), t.count('pql.lead_event'), '- each logged');
+	RETURN NEXT is((t.refresh(as_of)).users, 0, '- and then there is nothing left');
+END
+$$;
+SELECT t.after('late events', $$INSERT INTO pql.event (user_id, occurred_at, event) SELECT t.user(n), timestamptz '2026-03-02' + n * interval '6 hours', 'activation_complete' FROM generate_series(1, 60) n$$);
+SELECT t.after('events deleted', $$DELETE FROM pql.event WHERE event = 'activation_complete' AND user_id < 'u030'$$);
+SELECT t.after('events that change', $$UPDATE pql.event SET event = 'integration_connected' WHERE event = 'session_start' AND user_id < 'u020'$$);
+SELECT t.after('events that change their user', $$UPDATE pql.event SET user_id = 'u077' WHERE user_id = 'u033'$$);
+SELECT t.after('events of a user who has nothing else', $$INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('stranger', '2026-03-19', 'session_start')$$);
+SELECT t.after('repeated events', $$INSERT INTO pql.event TABLE pql.event LIMIT 400$$);
+SELECT t.after('a trial that was not known', $$INSERT INTO pql.trial (user_id, started_at) SELECT t.user(n), '2026-03-04' FROM generate_series(101, 120) n$$);
+SELECT t.after('a second trial', $$INSERT INTO pql.trial (user_id, started_at) SELECT t.user(n), '2026-03-15' FROM generate_series(1, 15) n$$);
+SELECT t.after('a trial that begins at another time', $$UPDATE pql.trial SET started_at = started_at - interval '1 day' WHERE user_id BETWEEN 'u040' AND 'u050'$$);
+SELECT t.after('trials that are gone', $$DELETE FROM pql.trial WHERE user_id BETWEEN 'u010' AND 'u014'$$);
+SELECT t.after('a conversion', $$UPDATE pql.trial SET converted_at = '2026-03-18', mrr = 100 WHERE user_id BETWEEN 'u020' AND 'u060'$$);
+SELECT t.after('a company that grows', $$UPDATE pql.account SET employees = 900 WHERE account_id IN ('a1', 'a20')$$);
+SELECT t.after('a fact with its time', $$INSERT INTO pql.fact (subject, name, value, source, recorded_at) SELECT 'a' || n, 'account.employees', '300', 'crm', '2026-03-16' FROM generate_series(2, 6) n$$);
+SELECT t.after('a fact that is gone', $$DELETE FROM pql.fact WHERE subject = 'a3'$$);
+SELECT t.after('another address', $$UPDATE pql.person SET email = 'test@example.com' WHERE user_id BETWEEN 'u060' AND 'u070'$$);
+SELECT t.after('people who change company', $$UPDATE pql.person SET account_id = 'a7' WHERE user_id BETWEEN 'u080' AND 'u090'$$);
+SELECT t.after('people who are gone', $$DELETE FROM pql.person WHERE user_id BETWEEN 'u091' AND 'u095'$$);
+SELECT t.after('a list', $$INSERT INTO pql.list_entry VALUES ('target_industries', 'fintech'), ('test_accounts', 'x9@c9.example')$$);
+SELECT t.after('a domain', $$INSERT INTO pql.email_domain (domain, kind, source) VALUES ('c8.example', 'personal', 'own')$$);
+SELECT t.after('a new version, other points', $$SELECT pql.put_model(pql.adapt('trial', '{"signals": {"invites": {"points": 5}}}'))$$);
+SELECT t.after('a new version, another threshold', $$SELECT pql.put_model(pql.adapt('trial', '{"signals": {"multi_day": {"at_least": 2}}}'))$$);
+SELECT t.after('a disposition', $$INSERT INTO pql.fact (subject, name, value, recorded_at) VALUES ('u021', 'lead.disposition', '"disqualified"', '2026-03-19')$$);
+SELECT t.after('users named by hand', $$SELECT pql.mark_dirty(ARRAY['u001', 'u002'])$$);
+
+SELECT ok((SELECT bool_and((l.unsupported_at IS NOT NULL) = (s.qualified_at IS NULL)) FROM pql.lead l JOIN pql.score s USING (user_id, model, started_at) WHERE l.model = 'trial'),
+	'leads whose support was withdrawn stay, and say so');
+SELECT cmp_ok(t.count('pql.lead WHERE unsupported_at IS NOT NULL'), '>', 0::bigint, 'there are some');
+SELECT is(t.count('(SELECT user_id, model, started_at, number FROM pql.lead GROUP BY 1, 2, 3, 4 HAVING count(*) > 1) d'), 0::bigint, 'no lead is there twice');
+
+
+-- What is still to come -----------------------------------------------------------------------------
+
+INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u100', '2026-03-22 06:00', 'activation_complete');
+INSERT INTO pql.trial (user_id, started_at) VALUES ('newcomer', '2026-03-22 05:00');
+INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('newcomer', '2026-03-22 06:00', 'session_start');
+UPDATE pql.person SET opted_out_at = '2026-03-22 07:00' WHERE user_id = 'u099';
+SELECT t.after('nothing that is still to come counts', 'SELECT 1', '2026-03-20');
+SELECT is(t.count($$pql.score WHERE user_id = 'newcomer' AND model = 'trial'$$), 0::bigint, 'nor begins a trial');
+SELECT cmp_ok(t.count('pql.change'), '>=', 3::bigint, 'it is waited for');
+SELECT is((t.refresh('2026-03-20')).users, 0, 'without looking at it again and again');
+SELECT t.after('it counts when it comes', 'SELECT 1', '2026-03-22 08:00');
+SELECT is(t.count($$pql.score WHERE user_id = 'newcomer' AND model = 'trial'$$), 1::bigint, 'and begins a trial');
+SELECT is(t.count($$pql.change WHERE due_at <= '2026-03-22 08:00'$$), 0::bigint, 'nothing is left to do');
+
+
+-- Tables of the customer's --------------------------------------------------------------------------
+
+CREATE TABLE app.events (uid text, at timestamptz, name text, props jsonb) PARTITION BY RANGE (at);
+CREATE TABLE app.events_q1 PARTITION OF app.events FOR VALUES FROM ('2026-01-01') TO ('2026-03-10');
+CREATE TABLE app.events_q2 (LIKE app.events);
+INSERT INTO app.events SELECT t.user(n), '2026-03-08', 'invite_sent', '{"invitee_email": "x"}' FROM generate_series(1, 100) n;
+SELECT is((SELECT c.status || ' ' || c.found FROM pql.connect('events', 'app.events', mapping => '{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}') c
+	WHERE c.check_name = 'capture'), 'ok trigger', 'a table that is connected has triggers');
+SELECT t.after('a table is connected', 'SELECT 1', '2026-03-22 08:00');
+SELECT t.after('rows come through the parent', $$INSERT INTO app.events VALUES ('u031', '2026-03-07', 'activation_complete', NULL)$$, '2026-03-22 08:00');
+SELECT t.after('rows come into a partition', $$INSERT INTO app.events_q1 VALUES ('u032', '2026-03-07', 'activation_complete', NULL)$$, '2026-03-22 08:00');
+INSERT INTO app.events_q2 SELECT t.user(n), '2026-03-11', 'integration_connected', '{"integration_type": "x"}' FROM generate_series(1, 100) n;
+SELECT t.after('a partition is attached', $$ALTER TABLE app.events ATTACH PARTITION app.events_q2 FOR VALUES FROM ('2026-03-10') TO ('2027-01-01')$$, '2026-03-22 08:00');
+SELECT t.after('and captured from then on', $$INSERT INTO app.events_q2 VALUES ('u034', '2026-03-12', 'activation_complete', NULL)$$, '2026-03-22 08:00');
+SELECT t.after('a table is emptied', 'TRUNCATE app.events_q1', '2026-03-22 08:00');
+SELECT t.after('a table takes another''s place', $$ALTER TABLE app.events RENAME TO old; CREATE TABLE app.events (LIKE app.old); INSERT INTO app.events VALUES ('u036', '2026-03-12', 'activation_complete', NULL)$$,
+	'2026-03-22 08:00');
+SELECT t.after('what a trigger cannot tell is everybody''s business', $$ALTER TABLE app.events RENAME uid TO "user"; INSERT INTO app.events VALUES ('u037', '2026-03-12', 'activation_complete', NULL); ALTER TABLE app.events RENAME "user" TO uid$$,
+	'2026-03-22 08:00');
+SELECT t.after('it is connected no longer', $$SELECT pql.disconnect('events', 'app.events')$$, '2026-03-22 08:00');
+SELECT is(t.count($$pg_trigger WHERE tgfoid = 'pql.capture_events'::regproc AND tgrelid = 'app.events'::regclass$$), 0::bigint, 'and has no triggers any more');
+CREATE VIEW app.seen AS SELECT * FROM app.old;
+SELECT matches(t.error($$SELECT pql.connect('events', 'app.seen', mapping => '{"user_id": "uid", "occurred_at": "at", "event": "name"}', capture => 'trigger')$$), '^42809 . app.seen can have no triggers .*mark_dirty', 'a view has no triggers');
+SELECT matches(t.error($$SELECT pql.connect('events', 'app.old', mapping => '{"user_id": "uid", "occurred_at": "at", "event": "name"}', capture => 'magic')$$), '^22023 . there is no capture "magic"', 'another capture');
+SELECT t.after('a view is connected', $$SELECT pql.connect('events', 'app.seen', mapping => '{"user_id": "uid", "occurred_at": "at", "event": "name"}')$$, '2026-03-22 08:00');
+
+
+-- Verified and repaired -----------------------------------------------------------------------------
+
+UPDATE pql.score SET score = score + 1 WHERE user_id IN ('u005', 'u006') AND model = 'trial';
+DELETE FROM pql.score WHERE user_id = 'u070' AND model = 'trial';
+SELECT results_eq($$SELECT DISTINCT v.user_id, v.what FROM pql.verify('trial') v ORDER BY 1$$, $$VALUES ('u005', 'verdict'), ('u006', 'verdict'), ('u070', 'missing')$$, 'verify finds what is wrong');
+SELECT is(pql.repair('trial'), 3::bigint, 'repair marks it');
+SELECT t.after('and refresh mends it', 'SELECT 1', '2026-03-22 08:00');
+
+
+-- What is refused -----------------------------------------------------------------------------------
+
+SELECT matches(t.error($$SELECT pql.refresh_batch('2026-03-01')$$), '^22023 . as_of is earlier than the last refresh', 'time does not go backwards');
+SELECT matches(t.error($$SELECT pql.refresh_batch(NULL)$$), '^22023 ', 'no time');
+SELECT matches(t.error($$SELECT pql.refresh_batch('infinity')$$), '^22023 ', 'no instant');
+SELECT matches(t.error($$SELECT pql.refresh_batch(now(), 0)$$), '^22023 ', 'nobody');
+SELECT matches(t.error($$SELECT pql.mark_dirty(NULL)$$), '^22004 ', 'no users');
+SELECT matches(t.error($$UPDATE pql.lead_event SET event = 'x'$$), '^55000 ', 'what happened to a lead stays');
+SELECT matches(t.error($$DELETE FROM pql.lead_event$$), '^55000 ', 'and is not forgotten');
+
+
+-- At random -----------------------------------------------------------------------------------------
+
+SELECT setseed(0.5);
+CREATE FUNCTION t.change() RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	who text := t.user(1 + (random() * 129)::int);
+	"when" timestamptz := timestamptz '2026-03-02' + random() * interval '30 days';
+	what text := (ARRAY['activation_complete', 'session_start', 'invite_sent', 'integration_connected', 'page_view', 'upgrade_started'])[1 + (random() * 5.99)::int];
+	kind int := (random() * 8.99)::int;
+BEGIN
+	CASE kind
+		WHEN 0, 1, 2, 3 THEN INSERT INTO pql.event (user_id, occurred_at, event, properties) VALUES (who, "when", what, '{"invitee_email": "y", "integration_type": "z", "page_path": "/billing"}');
+		WHEN 4 THEN DELETE FROM pql.event WHERE user_id = who AND occurred_at > "when";
+		WHEN 5 THEN INSERT INTO pql.trial (user_id, started_at) VALUES (who, "when") ON CONFLICT DO NOTHING;
+		WHEN 6 THEN DELETE FROM pql.trial WHERE user_id = who AND started_at > "when";
+		WHEN 7 THEN UPDATE pql.trial SET converted_at = "when" WHERE user_id = who;
+		ELSE UPDATE pql.account SET employees = (random() * 1000)::int WHERE account_id = 'a' || 1 + (random() * 19)::int;
+	END CASE;
+	RETURN format('%s %s %s %s', kind, who, "when", what);
+END
+$$;
+CREATE TABLE t.rounds AS
+SELECT d, r.* FROM generate_series(timestamptz '2026-03-22 09:00', '2026-04-20', '17 hours') d CROSS JOIN LATERAL t.round(d, 12) r;
+SELECT is((SELECT r.made || E'\n' || r.wrong FROM t.rounds r WHERE r.wrong <> '' ORDER BY r.d LIMIT 1), NULL, 'after changes at random, all is as if judged from all events');
+SELECT cmp_ok((SELECT count(*) FROM t.rounds r WHERE r.changed > 0), '>', 20::bigint, 'there were changes');
+SELECT is(t.count('pql.lead'), t.count('pql.lead_event'), 'each lead is logged once');
+
+SELECT * FROM finish();
+ROLLBACK;

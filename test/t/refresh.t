@@ -1,0 +1,187 @@
+# CALL pql.refresh: its transactions, what ends it halfway, and that nothing is lost or found twice while others load, delete and refresh.
+#
+#   scripts/with-cluster prove test/t/refresh.t
+#
+# PQL_STRESS_SECONDS says how long they do; 6 unless told.
+use strict;
+use warnings;
+use Test::More;
+use File::Temp qw(tempdir);
+use Time::HiRes qw(sleep time);
+
+my $db = 'pql_refresh_t';
+my $dir = tempdir(CLEANUP => 1);
+my $seconds = $ENV{PQL_STRESS_SECONDS} // 6;
+my $n = 0;
+
+# Starts psql with a script; finish() gives what it printed, errors among it.
+sub start
+{
+	my ($sql) = @_;
+	my $file = "$dir/" . $n++;
+	open(my $script, '>', "$file.sql") or die;
+	print $script $sql;
+	close($script);
+	my $pid = fork() // die;
+	if ($pid == 0)
+	{
+		$ENV{PGOPTIONS} = '-c client_min_messages=warning -c jit=off';
+		open(STDOUT, '>', "$file.out") or die;
+		open(STDERR, '>&', \*STDOUT) or die;
+		exec('psql', '-X', '-q', '-A', '-t', '-d', $db, '-f', "$file.sql");
+	}
+	return { pid => $pid, file => $file };
+}
+
+sub finish
+{
+	my ($self) = @_;
+	waitpid($self->{pid}, 0);
+	open(my $out, '<', "$self->{file}.out") or return '';
+	local $/;
+	return <$out> // '';
+}
+
+sub run { return finish(start(@_)); }
+
+sub all_is_well
+{
+	my ($when) = @_;
+	is(run("SELECT m.model, v.* FROM pql.active_model m CROSS JOIN LATERAL (SELECT * FROM pql.verify(m.model) LIMIT 3) v;"), '', "$when: what is kept is what judging from all events gives");
+	is(run("SELECT user_id, model, started_at FROM pql.lead GROUP BY 1, 2, 3 HAVING count(*) > 1;"), '', 'no lead is there twice');
+	is(run("SELECT l.user_id FROM pql.lead l FULL JOIN (SELECT * FROM pql.lead_event WHERE event = 'pql_triggered') e USING (user_id, lead_id) WHERE l.model IS NULL OR e.event IS NULL;"), '',
+		'and each is logged once');
+	is(run("SELECT s.user_id FROM pql.score s LEFT JOIN pql.lead l USING (user_id, model, started_at) WHERE s.model = 'trial' AND s.qualified_at IS NOT NULL AND l.user_id IS NULL;"), '', 'none is lost');
+}
+
+system("psql -X -q -d postgres -c 'SET client_min_messages = error' -c 'DROP DATABASE IF EXISTS $db' -c 'CREATE DATABASE $db'") == 0 or die;
+is(run(<<'SQL'), '', 'set up');
+\set ON_ERROR_STOP on
+CREATE EXTENSION pql;
+CREATE SCHEMA app;
+INSERT INTO pql.account (account_id, employees) SELECT 'a' || n, 300 FROM generate_series(1, 50) n;
+INSERT INTO pql.person (user_id, account_id) SELECT 'u' || n, 'a' || 1 + n % 50 FROM generate_series(1, 2500) n;
+INSERT INTO pql.trial (user_id, started_at) SELECT 'u' || n, now() - interval '6 days' - n * interval '1 minute' FROM generate_series(1, 2000) n;
+INSERT INTO pql.event (user_id, occurred_at, event, properties)
+SELECT 'u' || 1 + n % 2300, now() - interval '5 days' + n * interval '17 seconds', (ARRAY['activation_complete', 'session_start', 'invite_sent', 'page_view'])[1 + n % 4], '{"invitee_email": "x", "page_path": "/pricing"}'
+FROM generate_series(1, 12000) n;
+SQL
+
+
+# --- Its transactions ---
+
+is(run('CALL pql.refresh();'), '', 'a first refresh');
+all_is_well('after it');
+like(run("SELECT users, finished_at IS NOT NULL, error IS NULL FROM pql.run;"), qr/^2[345]\d\d\|t\|t$/m, 'it reports what it did');
+is(run(<<'SQL'), "t\n", 'one that finds nothing to do writes nothing');
+CREATE TEMP TABLE at AS SELECT pg_current_wal_insert_lsn() AS lsn;
+UPDATE at SET lsn = pg_current_wal_insert_lsn();
+CALL pql.refresh();
+SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), lsn) < 400 FROM at;
+SQL
+like(run("BEGIN; CALL pql.refresh();"), qr/invalid transaction termination/, 'not inside a transaction');
+is(run("BEGIN; INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u7', now() - interval '1 minute', 'session_start'); SELECT users FROM pql.refresh_batch(); ROLLBACK;"), "1\n", 'which a batch may be');
+is(run("SET default_transaction_isolation = serializable; INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u8', now() - interval '1 minute', 'session_start'); CALL pql.refresh();"),
+	'', 'whatever the isolation level of the session');
+all_is_well('after that');
+
+
+# --- Halfway ---
+
+run("INSERT INTO pql.event (user_id, occurred_at, event) SELECT 'u' || n, now() - interval '2 minutes', 'activation_complete' FROM generate_series(1, 2400) n;");
+like(run("SET statement_timeout = 300; CALL pql.refresh();"), qr/statement timeout|^$/, 'a timeout');
+is(run("CALL pql.refresh();"), '', 'and again');
+all_is_well('after a timeout');
+
+run("CREATE TABLE app.events AS SELECT user_id, occurred_at, event FROM pql.event LIMIT 100; CREATE VIEW app.seen AS SELECT * FROM app.events; SELECT pql.connect('events', 'app.seen');");
+is(run("CALL pql.refresh();"), '', 'a view is connected');
+run("DROP VIEW app.seen; INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u9', now() - interval '1 minute', 'session_start');");
+like(run("CALL pql.refresh();"), qr/refresh stopped: source app\.seen is not there.*HINT:.*pql\.disconnect\('events', 'app\.seen'\).*still marked/s, 'a source that is gone stops it, and the error says how to go on');
+like(run("SELECT error FROM pql.run ORDER BY run_id DESC LIMIT 1;"), qr/app\.seen is not there/, 'it is reported');
+is(run("SELECT count(*) > 0 FROM pql.change;"), "t\n", 'and nothing is lost');
+run("SELECT pql.disconnect('events', 'app.seen');");
+is(run("CALL pql.refresh();"), '', 'when it is mended it goes on');
+all_is_well('after that');
+
+
+# --- All at once ---
+
+# Loaders keep a transaction open for a while, so that what is loaded later is seen earlier. Everything is at random, and differs from run to run.
+my $end = "clock_timestamp() < '" . run("SELECT clock_timestamp() + interval '$seconds seconds'") =~ s/\n//r . "'";
+my $loader = <<"SQL";
+DO \$\$ BEGIN
+	WHILE $end LOOP
+		INSERT INTO pql.event (user_id, occurred_at, event, properties)
+		SELECT 'u' || 1 + (random() * 2400)::int, now() - random() * interval '6 days', (ARRAY['activation_complete', 'session_start', 'invite_sent', 'integration_connected'])[1 + (random() * 3.99)::int],
+			'{"invitee_email": "x", "integration_type": "y"}' FROM generate_series(1, 1 + (random() * 20)::int) n;
+		PERFORM pg_sleep(random() * 0.05);
+		IF random() < 0.1 THEN ROLLBACK; ELSE COMMIT; END IF;
+	END LOOP;
+END \$\$;
+SQL
+my $deleter = <<"SQL";
+DO \$\$ BEGIN
+	WHILE $end LOOP
+		DELETE FROM pql.event WHERE user_id = 'u' || 1 + (random() * 2400)::int AND random() < 0.5;
+		PERFORM pg_sleep(random() * 0.02);
+		COMMIT;
+		UPDATE pql.event SET user_id = 'u' || 1 + (random() * 2400)::int WHERE ctid IN (SELECT e.ctid FROM pql.event e WHERE e.user_id = 'u' || 1 + (random() * 2400)::int LIMIT 1);
+		COMMIT;
+	END LOOP;
+END \$\$;
+SQL
+my $trials = <<"SQL";
+DO \$\$ BEGIN
+	WHILE $end LOOP
+		INSERT INTO pql.trial (user_id, started_at) VALUES ('u' || 1 + (random() * 2400)::int, now() - random() * interval '9 days') ON CONFLICT DO NOTHING;
+		PERFORM pg_sleep(random() * 0.03);
+		COMMIT;
+		DELETE FROM pql.trial WHERE user_id = 'u' || 1 + (random() * 2400)::int;
+		COMMIT;
+		UPDATE pql.account SET employees = 100 + (random() * 400)::int WHERE account_id = 'a' || 1 + (random() * 49)::int;
+		COMMIT;
+	END LOOP;
+END \$\$;
+SQL
+my $models = <<"SQL";
+DO \$\$ BEGIN
+	WHILE $end LOOP
+		PERFORM pg_sleep(1.5);
+		PERFORM pql.put_model(pql.adapt('trial', jsonb_build_object('signals', jsonb_build_object('invites', jsonb_build_object('points', 2 + (random() * 3)::int)))));
+		COMMIT;
+	END LOOP;
+END \$\$;
+SQL
+my @others = map { start($_) } $loader, $loader, $loader, $loader, $deleter, $deleter, $trials, $models;
+my @refreshers;
+for (1 .. 3)
+{
+	my $pid = fork() // die;
+	if ($pid == 0)
+	{
+		my $until = time + $seconds;
+		my $said = '';
+		while (time < $until) { $said .= run("CALL pql.refresh();"); }
+		open(my $out, '>', "$dir/refresher.$$") or die;
+		print $out $said;
+		close($out);
+		require POSIX;
+		POSIX::_exit(0);
+	}
+	push @refreshers, $pid;
+}
+is(finish($_), '', 'whoever loads is not disturbed') for @others;
+waitpid($_, 0) for @refreshers;
+for (@refreshers)
+{
+	open(my $out, '<', "$dir/refresher.$_") or die;
+	local $/;
+	is(<$out> // '', '', 'nor whoever refreshes');
+}
+is(run("CALL pql.refresh();"), '', 'a last refresh');
+is(run("SELECT count(*) FROM pql.change WHERE due_at <= now();"), "0\n", 'leaves nothing to do');
+all_is_well('after all that');
+cmp_ok(run("SELECT count(*) FROM pql.run;"), '>', 5, 'there were refreshes meanwhile');
+
+system("psql -X -q -d postgres -c 'DROP DATABASE $db'");
+done_testing();
