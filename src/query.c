@@ -69,6 +69,8 @@ pql_query(const char *sql, const PqlArgs *args, int plan, PqlTakeRow take, void 
 
 	if ((plan & PQL_PLAN_EVERYBODY) != 0)
 		set("enable_nestloop", "off");
+	if ((plan & PQL_PLAN_FEW) != 0)
+		set("enable_seqscan", "off");
 	if ((plan & PQL_PLAN_ALONE) != 0)
 		set("max_parallel_workers_per_gather", "0");
 	if (SPI_connect() != SPI_OK_CONNECT)

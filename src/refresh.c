@@ -45,7 +45,7 @@ enum
 	ARG_AS_OF,
 	ARG_KNOWN_AT,
 	ARG_USERS,
-	ARG_FROM_EACH, /* of each user, the first instant to read */
+	ARG_UNUSED,
 	ARG_FROM,
 	ARG_UNTIL,
 	ARG_SIGNUPS,
@@ -54,6 +54,9 @@ enum
 
 /* No event came. As in populations, PQL_NEVER would say that nobody is there. */
 #define NONE_CAME (PQL_NEVER - 1)
+
+/* How queries about the users are planned. */
+#define PLAN (PQL_PLAN_FEW | PQL_PLAN_ALONE)
 
 /* A row of pql.state. */
 typedef struct Kept
@@ -130,7 +133,7 @@ read_queries(Refresh *r, ArrayType *users)
 	pql_query("SELECT q.signups, q.keys, q.profiles, q.lists "
 			  "FROM pql.population_queries($1, NULL, $2) q",
 			  &args, PQL_PLAN_AS_EVER, take_queries, r);
-	pql_query("SELECT pql.gather_query($1, NULL, pql.source_relation(s.relation), $2) "
+	pql_query("SELECT pql.gather_query_of($1, s.relation, $2) "
 			  "FROM pql.sources s WHERE s.input = 'events' ORDER BY s.relation",
 			  &args, PQL_PLAN_AS_EVER, take_source_queries, r);
 }
@@ -144,7 +147,7 @@ set_args(Refresh *r, Datum users)
 	pql_arg(a, TIMESTAMPTZOID, TimestampTzGetDatum(r->as_of), false);
 	pql_arg(a, TIMESTAMPTZOID, (Datum) 0, true);
 	pql_arg(a, TEXTARRAYOID, users, false);
-	pql_arg(a, TIMESTAMPTZARRAYOID, (Datum) 0, true);
+	pql_arg(a, INT8OID, (Datum) 0, true);
 	pql_arg(a, TIMESTAMPTZOID, (Datum) 0, true);
 	pql_arg(a, TIMESTAMPTZOID, (Datum) 0, true);
 	pql_arg(a, TEXTARRAYOID, (Datum) 0, true);
@@ -380,38 +383,97 @@ take_gathered(void *state, TupleTableSlot *slot)
 		saw(r, &key, DatumGetTimestampTz(slot->tts_values[3]));
 }
 
+/* The subjects whose events are read, as arrays: parameters of pql.gather_query_of. */
+typedef struct Spans
+{
+	int n;
+	int size;
+	Datum *users;
+	Datum *started_at;
+	Datum *from;
+	Datum *until;
+} Spans;
+
+static void
+add_span(Spans *s, Datum user, int64 started_at, int64 from, int64 until)
+{
+	if (s->n == s->size)
+	{
+		s->size = Max(64, 2 * s->size);
+		s->users = s->n == 0 ? palloc(s->size * sizeof(Datum))
+							 : repalloc(s->users, s->size * sizeof(Datum));
+		s->started_at = s->n == 0 ? palloc(s->size * sizeof(Datum))
+								  : repalloc(s->started_at, s->size * sizeof(Datum));
+		s->from = s->n == 0 ? palloc(s->size * sizeof(Datum))
+							: repalloc(s->from, s->size * sizeof(Datum));
+		s->until = s->n == 0 ? palloc(s->size * sizeof(Datum))
+							 : repalloc(s->until, s->size * sizeof(Datum));
+	}
+	s->users[s->n] = user;
+	s->started_at[s->n] = TimestampTzGetDatum(started_at);
+	s->from[s->n] = TimestampTzGetDatum(Max(from, started_at));
+	s->until[s->n++] = TimestampTzGetDatum(until);
+}
+
+/* Of one user: each trial until the next one; of whom none is known, everything. */
+static void
+add_spans(Refresh *r, Spans *s, const PqlKey *key, int64 from)
+{
+	const PqlMember *m = pql_population_find(r->population, key);
+	Datum user = PointerGetDatum(cstring_to_text_with_len(key->id, key->length));
+	const PqlTrials *trials;
+
+	if (m == NULL || !pql_member_many(m))
+	{
+		add_span(s, user, m == NULL ? PQL_ALWAYS : m->since, from, PQL_NEVER);
+		return;
+	}
+	trials = pql_member_held(m);
+	for (int i = 0; i < trials->n; i++)
+		add_span(s, user, trials->trial[i].started_at, from,
+				 i + 1 < trials->n ? trials->trial[i + 1].started_at : PQL_NEVER);
+}
+
+static Datum
+instants(const Datum *values, int n)
+{
+	return PointerGetDatum(construct_array(unconstify(Datum *, values), n, TIMESTAMPTZOID,
+										   sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
 static void
 read_events(Refresh *r)
 {
 	const PqlPopulation *p = r->read;
-	Datum users = r->args.value[ARG_USERS];
-	Datum *ids = palloc(Max(UINT64CONST(1), p->n) * sizeof(Datum));
-	Datum *bounds = palloc(Max(UINT64CONST(1), p->n) * sizeof(Datum));
-	int n = 0;
+	Spans spans = {0};
+	PqlArgs args = {0};
 	ListCell *cell;
 
-	if (p->n == 0)
-		return;
 	for (uint64 i = 0; i <= p->mask; i++)
 	{
 		char buffer[PQL_KEY_BYTES];
 		const char *id;
 		int length;
+		PqlKey key;
 
 		if (pql_member_free(&p->members[i]))
 			continue;
 		id = pql_member_id(&p->members[i], buffer, &length);
-		ids[n] = PointerGetDatum(cstring_to_text_with_len(id, length));
-		bounds[n++] = TimestampTzGetDatum(p->members[i].since);
+		pql_key_make(&key, id, length);
+		add_spans(r, &spans, &key, p->members[i].since);
 	}
-	r->args.value[ARG_USERS] =
-		PointerGetDatum(construct_array(ids, n, TEXTOID, -1, false, TYPALIGN_INT));
-	r->args.value[ARG_FROM_EACH] = PointerGetDatum(construct_array(
-		bounds, n, TIMESTAMPTZOID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-	r->args.null[ARG_FROM_EACH] = false;
+	if (spans.n == 0)
+		return;
+	pql_arg(&args, TIMESTAMPTZOID, TimestampTzGetDatum(r->as_of), false);
+	pql_arg(
+		&args, TEXTARRAYOID,
+		PointerGetDatum(construct_array(spans.users, spans.n, TEXTOID, -1, false, TYPALIGN_INT)),
+		false);
+	pql_arg(&args, TIMESTAMPTZARRAYOID, instants(spans.started_at, spans.n), false);
+	pql_arg(&args, TIMESTAMPTZARRAYOID, instants(spans.from, spans.n), false);
+	pql_arg(&args, TIMESTAMPTZARRAYOID, instants(spans.until, spans.n), false);
 	foreach (cell, r->gathers)
-		pql_query(lfirst(cell), &r->args, PQL_PLAN_AS_EVER, take_gathered, r);
-	r->args.value[ARG_USERS] = users;
+		pql_query(lfirst(cell), &args, PQL_PLAN_FEW, take_gathered, r);
 }
 
 /* ---- judging ---- */
@@ -621,21 +683,21 @@ pql_judge_users(PG_FUNCTION_ARGS)
 	read_queries(r, users);
 	set_args(r, PointerGetDatum(users));
 	if (r->signups != NULL)
-		pql_query(r->signups, &r->args, PQL_PLAN_AS_EVER, take_signups, r);
+		pql_query(r->signups, &r->args, PLAN, take_signups, r);
 	if (r->lists != NULL)
 	{
 		r->list_entries = pql_list_entries();
 		pql_query(r->lists, NULL, PQL_PLAN_AS_EVER, take_list_entry, r);
 	}
-	pql_query(r->keys, &r->args, PQL_PLAN_AS_EVER, take_key, r);
+	pql_query(r->keys, &r->args, PLAN, take_key, r);
 	pql_arg(&args, TEXTOID, PG_GETARG_DATUM(0), false);
 	pql_arg(&args, TEXTARRAYOID, PointerGetDatum(users), false);
 	pql_query("SELECT s.user_id, s.started_at, s.evidence, s.seen_until FROM pql.state s "
 			  "WHERE s.model = $1 AND s.user_id = ANY ($2) ORDER BY s.user_id, s.started_at",
-			  &args, PQL_PLAN_AS_EVER, take_kept, r);
+			  &args, PLAN, take_kept, r);
 	use_kept(r, users);
 	read_events(r);
-	pql_query(r->profiles, &r->args, PQL_PLAN_AS_EVER, take_profile, r);
+	pql_query(r->profiles, &r->args, PLAN, take_profile, r);
 	if (!r->model->per_trial)
 		judge_the_rest(r);
 	pql_arena_delete(arena);

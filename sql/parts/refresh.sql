@@ -12,6 +12,18 @@ LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1000 SET search_path = pg_catalog, pg_tem
 AS 'MODULE_PATHNAME', 'pql_judge_users';
 COMMENT ON FUNCTION pql.judge_users(text, text[], timestamptz[], timestamptz) IS 'The verdicts on all subjects of some users, from the evidence in pql.state and the events that came since then (since, for each user: as in pql.change). reread: all their events were read, for what is kept did not fit. Explained where the subject qualifies. In the snapshot of the calling statement.';
 
+CREATE FUNCTION pql.gather_query_of(model jsonb, source text, users text[]) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN format($q$
+		SELECT k.user_id, k.started_at, pql.gather(%L::jsonb, e.occurred_at, e.event, e.properties, nullif(k.started_at, '-infinity')), max(e.occurred_at)
+		FROM unnest($2, $3, $4, $5) k (user_id, started_at, from_at, until)
+		JOIN (%s) e ON e.user_id = k.user_id AND e.occurred_at >= k.from_at AND e.occurred_at < k.until AND e.occurred_at <= $1
+		GROUP BY k.user_id, k.started_at$q$, model, pql.source_events(source, NULL, users));
+END
+$$;
+COMMENT ON FUNCTION pql.gather_query_of(jsonb, text, text[]) IS 'The query that gathers evidence of some users'' subjects from a source: $1 as_of, $2 to $5 user, start, and the instants from which on and before which events are read, of each subject. With the latest event read.';
+
 CREATE FUNCTION pql.bucket(user_id text) RETURNS int
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
@@ -83,7 +95,7 @@ COMMENT ON FUNCTION pql.spread_marks() IS 'Turns marks for everybody into one fo
 
 CREATE FUNCTION pql.refresh_batch(as_of timestamptz DEFAULT now(), most_users int DEFAULT 1000, INOUT run_id bigint DEFAULT NULL,
 	OUT users int, OUT reread int, OUT changed int, OUT triggered int, OUT lag interval)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET max_parallel_workers_per_gather = 0 SET jit = off AS $$
 DECLARE
 	picked text[];
 	expected int;
@@ -130,13 +142,15 @@ BEGIN
 		SELECT array_agg(a.user_id ORDER BY a.user_id) AS users, array_agg(a.since ORDER BY a.user_id) AS since
 		FROM (
 			SELECT u.user_id, coalesce(min(c.since) FILTER (WHERE c.due_at <= refresh_batch.as_of), 'infinity') AS since
-			FROM unnest(picked) u (user_id) LEFT JOIN pql.change c ON c.user_id = u.user_id
+			FROM unnest(picked) u (user_id) LEFT JOIN pql.change c ON c.user_id = u.user_id AND c.user_id = ANY (picked)
 			GROUP BY u.user_id
 		) a
+	), models AS MATERIALIZED (
+		SELECT m.model, m.version, m.exact_qualification AS exact, i.per_trial FROM pql.active_model m CROSS JOIN LATERAL pql.model_info(m.document) i
 	), judged AS MATERIALIZED (
-		SELECT m.model, m.version, m.exact_qualification AS exact, (pql.model_info(m.document)).per_trial, j.user_id, coalesce(j.started_at, '-infinity') AS started_at, j.account_id, j.status, j.score,
+		SELECT m.model, m.version, m.exact, m.per_trial, j.user_id, coalesce(j.started_at, '-infinity') AS started_at, j.account_id, j.status, j.score,
 			j.potential, j.tier, j.signals, j.exclusions, j.qualified_at, j.next_change_at, j.explanation, j.evidence, j.seen_until, j.reread
-		FROM pql.active_model m
+		FROM models m
 		CROSS JOIN asked
 		CROSS JOIN LATERAL pql.judge_users(m.model, asked.users, asked.since, refresh_batch.as_of) j
 	), compared AS MATERIALIZED (
@@ -146,8 +160,9 @@ BEGIN
 				IS DISTINCT FROM (j.status, j.score, j.potential, j.tier, j.signals, j.exclusions, j.qualified_at) AS differs,
 			(s.account_id, s.next_change_at) IS DISTINCT FROM (j.account_id, j.next_change_at) AS differs_unseen
 		FROM judged j
-		LEFT JOIN pql.state st ON st.user_id = j.user_id AND st.model = j.model AND st.started_at = j.started_at
-		LEFT JOIN pql.score s ON s.user_id = j.user_id AND s.model = j.model AND s.started_at = j.started_at
+		-- of the picked, told again: so that the planner looks them up
+		LEFT JOIN pql.state st ON st.user_id = j.user_id AND st.model = j.model AND st.started_at = j.started_at AND st.user_id = ANY (picked)
+		LEFT JOIN pql.score s ON s.user_id = j.user_id AND s.model = j.model AND s.started_at = j.started_at AND s.user_id = ANY (picked)
 	), kept_now AS (
 		INSERT INTO pql.state AS o (user_id, model, started_at, evidence, seen_until, rev)
 		SELECT c.user_id, c.model, c.started_at, c.evidence, c.seen_until, c.rev + 1 FROM compared c WHERE c.keeps_more
@@ -182,7 +197,7 @@ BEGIN
 			c.status <> 'qualified' OR c.per_trial AND coalesce(t.ends_at, c.started_at + interval '14 days') <= refresh_batch.as_of,
 			coalesce((SELECT bool_and(k.backfill) FROM claimed k WHERE k.user_id = c.user_id AND k.due_at <= refresh_batch.as_of), false), c.explanation
 		FROM compared c
-		LEFT JOIN pql.trial t ON t.user_id = c.user_id AND t.started_at = c.started_at
+		LEFT JOIN pql.trial t ON t.user_id = c.user_id AND t.started_at = c.started_at AND t.user_id = ANY (picked)
 		LEFT JOIN LATERAL (SELECT o.number, o.closed_at FROM pql.lead o WHERE o.user_id = c.user_id AND o.model = c.model AND o.started_at = c.started_at
 			ORDER BY o.number DESC LIMIT 1) l ON true
 		WHERE CASE WHEN c.exact THEN c.qualified_at IS NOT NULL AND l.number IS NULL
@@ -198,7 +213,7 @@ BEGIN
 		RETURNING 1
 	), supported AS (
 		UPDATE pql.lead o SET unsupported_at = CASE WHEN c.qualified_at IS NULL THEN refresh_batch.as_of END FROM compared c
-		WHERE c.exact AND o.user_id = c.user_id AND o.model = c.model AND o.started_at = c.started_at AND (o.unsupported_at IS NULL) <> (c.qualified_at IS NOT NULL)
+		WHERE c.exact AND o.user_id = ANY (picked) AND o.user_id = c.user_id AND o.model = c.model AND o.started_at = c.started_at AND (o.unsupported_at IS NULL) <> (c.qualified_at IS NOT NULL)
 	), awaited AS (
 		INSERT INTO pql.change (user_id, since, due_at, reason)
 		SELECT l.user_id, l.due_at, l.due_at, 'later' FROM pql.later(picked, refresh_batch.as_of) l

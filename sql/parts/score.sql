@@ -4,37 +4,32 @@ CREATE FUNCTION pql.user_between(user_id text, low bigint, high bigint) RETURNS 
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_user_between';
 COMMENT ON FUNCTION pql.user_between(text, bigint, bigint) IS 'Does a user belong to that part of the population, of 2^32 parts? For splitting work among processes and passes; not a storage format.';
 
-CREATE FUNCTION pql.gather_query(model jsonb, known_at timestamptz, source oid, only_users text[] DEFAULT NULL) RETURNS text
+CREATE FUNCTION pql.gather_query(model jsonb, known_at timestamptz, source oid) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	events text := pql.source_events(s.relation, gather_query.known_at, only_users)
+	events text := pql.source_events(s.relation, gather_query.known_at)
 		FROM pql.sources s WHERE s.input = 'events' AND pql.source_relation(s.relation) = source;
-	users CONSTANT text := CASE WHEN only_users IS NULL THEN 'NULL' ELSE '$3' END;
-	-- of some users, and of each from some instant on
-	narrowed CONSTANT text := CASE WHEN only_users IS NULL THEN '' ELSE ' JOIN unnest($3, $4) k (user_id, from_at) ON k.user_id = e.user_id AND e.occurred_at >= k.from_at' END;
-	latest CONSTANT text := CASE WHEN only_users IS NULL THEN '' ELSE ', max(e.occurred_at)' END;
-	share CONSTANT text := CASE WHEN only_users IS NULL THEN '($4 - $3 = 4294967296 OR pql.user_between(e.user_id, $3, $4))' ELSE 'true' END;
 BEGIN
 	IF (pql.model_info(model)).per_trial THEN
 		RETURN format($q$
-			SELECT s.user_id, s.started_at, pql.gather(%1$L::jsonb, e.occurred_at, e.event, e.properties, s.started_at)%6$s
-			FROM (%2$s) e%3$s
-			JOIN pql.trial_at($1, $2, %4$s) s ON s.user_id = e.user_id AND e.occurred_at >= s.started_at
+			SELECT s.user_id, s.started_at, pql.gather(%L::jsonb, e.occurred_at, e.event, e.properties, s.started_at)
+			FROM (%s) e
+			JOIN pql.trial_at($1, $2) s ON s.user_id = e.user_id AND e.occurred_at >= s.started_at
 				AND (s.next_start IS NULL OR e.occurred_at < s.next_start)
-			WHERE e.occurred_at <= $1 AND %5$s
+			WHERE e.occurred_at <= $1 AND ($4 - $3 = 4294967296 OR pql.user_between(e.user_id, $3, $4))
 				AND ($5 IS NULL OR s.started_at >= $5) AND ($6 IS NULL OR s.started_at < $6)
 			-- both from s: the planner then knows that there are no more groups than trials
-			GROUP BY s.user_id, s.started_at$q$, model, events, narrowed, users, share, latest);
+			GROUP BY s.user_id, s.started_at$q$, model, events);
 	END IF;
 	RETURN format($q$
-		SELECT e.user_id, min(s.started_at), pql.gather(%1$L::jsonb, e.occurred_at, e.event, e.properties, s.started_at)%6$s
-		FROM (%2$s) e%3$s
-		LEFT JOIN pql.subject_at(false, $1, $2, %4$s) s ON s.user_id = e.user_id
-		WHERE e.occurred_at <= $1 AND %5$s
-		GROUP BY e.user_id$q$, model, events, narrowed, users, share, latest);
+		SELECT e.user_id, min(s.started_at), pql.gather(%L::jsonb, e.occurred_at, e.event, e.properties, s.started_at)
+		FROM (%s) e
+		LEFT JOIN pql.subject_at(false, $1, $2) s ON s.user_id = e.user_id
+		WHERE e.occurred_at <= $1 AND ($4 - $3 = 4294967296 OR pql.user_between(e.user_id, $3, $4))
+		GROUP BY e.user_id$q$, model, events);
 END
 $$;
-COMMENT ON FUNCTION pql.gather_query(jsonb, timestamptz, oid, text[]) IS 'The query that gathers a source''s evidence by the aggregate, where its table cannot be scanned, and with only_users that of some users, of each from the instant in $4 on. Parameters as those of pql.population_queries.';
+COMMENT ON FUNCTION pql.gather_query(jsonb, timestamptz, oid) IS 'The query that gathers a source''s evidence by the aggregate, where its table cannot be scanned. Parameters as those of pql.population_queries.';
 
 CREATE FUNCTION pql.score_all(model text, as_of timestamptz DEFAULT now(), known_at timestamptz DEFAULT NULL, detail boolean DEFAULT false,
 	started_from timestamptz DEFAULT NULL, started_until timestamptz DEFAULT NULL, skip_gated boolean DEFAULT false)

@@ -190,7 +190,8 @@ BEGIN
 	IF known_at IS NOT NULL AND mapping ->> 'received_at' IS NOT NULL THEN
 		filters := filters || format(' AND (e.received_at IS NULL OR e.received_at <= %L)', known_at);
 	END IF;
-	IF only_users IS NOT NULL THEN
+	-- who asks for several joins with them
+	IF cardinality(only_users) = 1 THEN
 		filters := filters || format(' AND e.user_id = ANY (%L::text[])', only_users);
 	END IF;
 	IF NOT pql.may_repeat(relation, mapping) THEN
