@@ -50,6 +50,13 @@ sanitize: ready
 	@scripts/install-deps test
 	@$(SUDO) env PG_CONFIG=$(PG_CONFIG) scripts/sanitize $(TESTS)
 
+## make stress      refresh beside loaders for two minutes, and through 200 kills of backends and the postmaster
+.PHONY: stress
+stress: ready
+	@scripts/install-deps test
+	@PQL_STRESS_SECONDS=120 scripts/with-cluster prove test/t/refresh.t
+	@PQL_KILLS=200 scripts/with-cluster prove test/t/crash.t
+
 ## make fuzz        libFuzzer on everything that reads what it is given
 .PHONY: fuzz
 fuzz: ready
