@@ -68,9 +68,9 @@ while ($killed{backend} + $killed{postmaster} < $kills && time < $until)
 	}
 	else
 	{
-		my @backends = grep { /postgres: postgres $db/ } split /\n/, qx(ps -o pid=,args= --ppid $postmaster);
-		next unless @backends;
-		my ($pid) = $backends[ rand @backends ] =~ /(\d+)/;
+		my @backends = split /\n/, $server->ask('postgres', "SELECT pid FROM pg_stat_activity WHERE datname = '$db';");
+		next unless @backends && $backends[0] =~ /^\d+$/;
+		my $pid = $backends[ rand @backends ];
 		$killed{backend} += kill('KILL', $pid);
 	}
 }
