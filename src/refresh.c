@@ -86,6 +86,7 @@ typedef struct Refresh
 	char *keys;
 	char *profiles;
 	char *lists;
+	List *sources; /* their names, and the queries that gather evidence from them */
 	List *gathers;
 	PqlListEntries *list_entries;
 	PqlProfileRows *rows;
@@ -119,7 +120,8 @@ take_source_queries(void *state, TupleTableSlot *slot)
 	Refresh *r = state;
 	MemoryContext old = MemoryContextSwitchTo(r->context);
 
-	r->gathers = lappend(r->gathers, TextDatumGetCString(slot->tts_values[0]));
+	r->sources = lappend(r->sources, TextDatumGetCString(slot->tts_values[0]));
+	r->gathers = lappend(r->gathers, TextDatumGetCString(slot->tts_values[1]));
 	MemoryContextSwitchTo(old);
 }
 
@@ -133,7 +135,7 @@ read_queries(Refresh *r, ArrayType *users)
 	pql_query("SELECT q.signups, q.keys, q.profiles, q.lists "
 			  "FROM pql.population_queries($1, NULL, $2) q",
 			  &args, PQL_PLAN_AS_EVER, take_queries, r);
-	pql_query("SELECT pql.gather_query_of($1, s.relation, $2) "
+	pql_query("SELECT s.relation, pql.gather_query_of($1, s.relation, $2) "
 			  "FROM pql.sources s WHERE s.input = 'events' ORDER BY s.relation",
 			  &args, PQL_PLAN_AS_EVER, take_source_queries, r);
 }
@@ -442,12 +444,20 @@ instants(const Datum *values, int n)
 }
 
 static void
+say_which_source(void *name)
+{
+	errcontext("reading source %s", (char *) name);
+}
+
+static void
 read_events(Refresh *r)
 {
 	const PqlPopulation *p = r->read;
 	Spans spans = {0};
 	PqlArgs args = {0};
-	ListCell *cell;
+	ErrorContextCallback context = {error_context_stack, say_which_source, NULL};
+	ListCell *name;
+	ListCell *query;
 
 	for (uint64 i = 0; i <= p->mask; i++)
 	{
@@ -472,8 +482,13 @@ read_events(Refresh *r)
 	pql_arg(&args, TIMESTAMPTZARRAYOID, instants(spans.started_at, spans.n), false);
 	pql_arg(&args, TIMESTAMPTZARRAYOID, instants(spans.from, spans.n), false);
 	pql_arg(&args, TIMESTAMPTZARRAYOID, instants(spans.until, spans.n), false);
-	foreach (cell, r->gathers)
-		pql_query(lfirst(cell), &args, PQL_PLAN_FEW, take_gathered, r);
+	error_context_stack = &context;
+	forboth(name, r->sources, query, r->gathers)
+	{
+		context.arg = lfirst(name);
+		pql_query(lfirst(query), &args, PLAN, take_gathered, r);
+	}
+	error_context_stack = context.previous;
 }
 
 /* ---- judging ---- */

@@ -130,8 +130,23 @@ COMMENT ON FUNCTION pql.drop_capture(regclass) IS 'Takes them off again.';
 CREATE FUNCTION pql.watch_sources() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+	-- what is loaded earlier may be committed later
+	overlap CONSTANT interval := '5 minutes';
 	unwatched record;
+	cursor record;
+	users text[];
+	latest timestamptz;
 BEGIN
+	FOR cursor IN SELECT s.relation, s.mapping, s.cursor_at FROM pql.source s WHERE s.input = 'events' AND s.capture = 'cursor' AND s.disconnected_at IS NULL LOOP
+		EXECUTE format('SELECT array_agg(DISTINCT q.user_id), max(q.received_at) FROM (%s) q WHERE q.received_at > $1 AND isfinite(q.received_at)',
+			pql.source_query(pql.source_relation(cursor.relation), cursor.mapping)) INTO users, latest USING coalesce(cursor.cursor_at - overlap, '-infinity');
+		-- the same rows as the last time are no news
+		CONTINUE WHEN latest IS NOT DISTINCT FROM cursor.cursor_at AND latest < clock_timestamp() - overlap OR latest IS NULL;
+		IF cursor.cursor_at IS NOT NULL THEN
+			PERFORM pql.mark(users, '-infinity', 'loaded into ' || cursor.relation);
+		END IF;
+		UPDATE pql.source o SET cursor_at = latest WHERE o.input = 'events' AND o.relation = cursor.relation AND o.cursor_at IS DISTINCT FROM latest;
+	END LOOP;
 	-- partitions attached since, and tables that took another's name
 	FOR unwatched IN
 		SELECT DISTINCT to_regclass(s.relation) AS target, s.relation
@@ -144,7 +159,7 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pql.watch_sources() IS 'Puts triggers on tables of sources that have none: partitions attached and tables renamed since they were connected. What they hold is read then.';
+COMMENT ON FUNCTION pql.watch_sources() IS 'Puts triggers on tables of sources that have none: partitions attached and tables renamed since they were connected. What they hold is read then. And marks users of rows that sources with a cursor have loaded since the last time, or in the five minutes before.';
 
 SELECT pql.create_capture('pql.event', 'pql.event');
 

@@ -95,7 +95,7 @@ COMMENT ON FUNCTION pql.spread_marks() IS 'Turns marks for everybody into one fo
 
 CREATE FUNCTION pql.refresh_batch(as_of timestamptz DEFAULT now(), most_users int DEFAULT 1000, INOUT run_id bigint DEFAULT NULL,
 	OUT users int, OUT reread int, OUT changed int, OUT triggered int, OUT lag interval)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET max_parallel_workers_per_gather = 0 SET jit = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET max_parallel_workers_per_gather = 0 SET jit = off SET lock_timeout = 0 AS $$
 DECLARE
 	picked text[];
 	expected int;
@@ -113,7 +113,9 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It was as of %s.', last),
 				HINT = 'pql.score_all looks back to any instant, and writes nothing.';
 	END IF;
-	PERFORM pql.watch_sources();
+	IF run_id IS NULL THEN
+		PERFORM pql.watch_sources();
+	END IF;
 	PERFORM pql.spread_marks();
 
 	-- a hint only: what holds is read when they are locked
@@ -132,6 +134,8 @@ BEGIN
 		RETURN;
 	END IF;
 	PERFORM pql.lock_users(picked);
+	-- who holds a source for long (to alter it, say) ends this batch, rather than all that wait behind it; until the function returns
+	PERFORM set_config('lock_timeout', '10s', true);
 	-- nobody is judged as of an earlier instant than before
 	as_of := greatest(as_of, (SELECT max(r.as_of) FROM pql.run r));
 
@@ -235,7 +239,7 @@ BEGIN
 	WHERE r.run_id = refresh_batch.run_id;
 END
 $$;
-COMMENT ON FUNCTION pql.refresh_batch(timestamptz, int, bigint) IS 'Brings up to most_users users (and as many whose time has come) up to date, in this transaction: for who cannot CALL pql.refresh. run_id: the row of pql.run to add to; NULL: a new one. users 0: nothing was left to do. In READ COMMITTED; a transaction that refreshes several batches keeps their locks. ERROR: as_of NULL, or a minute or more earlier than that of the last refresh; within it, that of the last one holds.';
+COMMENT ON FUNCTION pql.refresh_batch(timestamptz, int, bigint) IS 'Brings up to most_users users (and as many whose time has come) up to date, in this transaction: for who cannot CALL pql.refresh. run_id: what the call before returned, to go on with the same run; NULL: a new one, which looks for news in sources without triggers first. users 0: nothing was left to do. In READ COMMITTED; a transaction that refreshes several batches keeps their locks. ERROR: as_of NULL, or a minute or more earlier than that of the last refresh; within it, that of the last one holds.';
 
 CREATE PROCEDURE pql.note_failure(run bigint, as_of timestamptz, message text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -260,6 +264,7 @@ DECLARE
 	message pg_catalog.text;
 	detail pg_catalog.text;
 	hint pg_catalog.text;
+	context pg_catalog.text;
 BEGIN
 	LOOP
 		-- each batch sees what was committed before it, whatever the session's default
@@ -272,7 +277,9 @@ BEGIN
 			WHEN serialization_failure OR deadlock_detected THEN
 				CONTINUE; -- somebody was faster: again
 			WHEN OTHERS THEN
-				GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+				GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
+				-- which source it was is the first thing to know
+				message := pg_catalog.concat_ws(', ', message, pg_catalog.substring(context, 'reading source [^\n]*'));
 		END;
 		IF message IS NOT NULL THEN
 			CALL pql.note_failure(run, as_of, message);

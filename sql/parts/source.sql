@@ -6,7 +6,8 @@ CREATE TABLE pql.source (
 	input text NOT NULL CHECK (input = 'events'),
 	relation text NOT NULL,
 	mapping jsonb NOT NULL,
-	capture text NOT NULL DEFAULT 'manual' CHECK (capture IN ('trigger', 'mark', 'manual')),
+	capture text NOT NULL DEFAULT 'manual' CHECK (capture IN ('trigger', 'mark', 'cursor', 'manual')),
+	cursor_at timestamptz,
 	connected_at timestamptz DEFAULT now(),
 	disconnected_at timestamptz,
 	PRIMARY KEY (input, relation)
@@ -14,17 +15,18 @@ CREATE TABLE pql.source (
 COMMENT ON TABLE pql.source IS 'Tables connected with pql.connect. pql.event has a row only when it was disconnected.';
 COMMENT ON COLUMN pql.source.relation IS 'Schema and name, looked up whenever it is read.';
 COMMENT ON COLUMN pql.source.mapping IS 'By our word (user_id, occurred_at, event, properties, received_at, event_id, timezone) the column that has it.';
-COMMENT ON COLUMN pql.source.capture IS 'How refresh learns what has changed: trigger or mark (triggers note whose rows changed), manual (pql.mark_dirty does).';
+COMMENT ON COLUMN pql.source.capture IS 'How refresh learns what has changed: trigger or mark (triggers note whose rows changed), cursor (it looks for rows loaded since), manual (pql.mark_dirty does).';
+COMMENT ON COLUMN pql.source.cursor_at IS 'The latest received_at that refresh has seen, where capture is cursor.';
 COMMENT ON COLUMN pql.source.disconnected_at IS 'Not read from then on.';
 SELECT pg_catalog.pg_extension_config_dump('pql.source', '');
 
 CREATE VIEW pql.sources AS
-SELECT s.input, s.relation, s.mapping, s.capture, s.connected_at
+SELECT s.input, s.relation, s.mapping, s.capture, s.cursor_at, s.connected_at
 FROM pql.source s
 WHERE s.disconnected_at IS NULL
 UNION ALL
 SELECT 'events', 'pql.event', '{"user_id": "user_id", "occurred_at": "occurred_at", "event": "event", "properties": "properties",
-	"received_at": "received_at", "event_id": "event_id"}'::jsonb, 'trigger', NULL
+	"received_at": "received_at", "event_id": "event_id"}'::jsonb, 'trigger', NULL, NULL
 WHERE NOT EXISTS (SELECT FROM pql.source o WHERE o.input OPERATOR(pg_catalog.=) 'events' AND o.relation OPERATOR(pg_catalog.=) 'pql.event');
 COMMENT ON VIEW pql.sources IS 'What is read: pql''s own tables and those connected.';
 
@@ -257,9 +259,9 @@ BEGIN
 		RAISE EXCEPTION 'shape cannot be chosen'
 			USING ERRCODE = 'feature_not_supported', HINT = 'Leave it out, and name the columns in the mapping.';
 	END IF;
-	IF capture IS NOT NULL AND capture NOT IN ('trigger', 'mark', 'manual') THEN
+	IF capture IS NOT NULL AND capture NOT IN ('trigger', 'mark', 'cursor', 'manual') THEN
 		RAISE EXCEPTION 'there is no capture "%"', capture
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'trigger and mark put triggers on the table; with manual you call pql.mark_dirty yourself.';
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'trigger and mark put triggers on the table; cursor looks for rows with a later received_at; with manual you call pql.mark_dirty yourself.';
 	END IF;
 	IF target IS NULL THEN
 		RAISE EXCEPTION 'there is no table "%"', relation
@@ -345,12 +347,16 @@ BEGIN
 	IF NOT watched AND capture IN ('trigger', 'mark') THEN
 		RAISE EXCEPTION '% can have no triggers', qualified
 			USING ERRCODE = 'wrong_object_type', DETAIL = 'Only tables have them.',
-				HINT = 'Connect it with capture => ''manual'' and call pql.mark_dirty with the users whose events have changed.';
+				HINT = 'Connect it with capture => ''cursor'' where it tells when rows were loaded, or ''manual'' and call pql.mark_dirty with the users whose events have changed.';
+	END IF;
+	IF capture = 'cursor' AND given ->> 'received_at' IS NULL THEN
+		RAISE EXCEPTION 'mapping of % does not say where received_at is, which capture by cursor goes by', qualified
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Add "received_at": "column", the time at which a row was loaded.';
 	END IF;
 	DELETE FROM pql.source o WHERE o.input = connect_table.input AND o.relation = qualified;
 	IF watched THEN
 		PERFORM pql.drop_capture(target);
-		IF capture IS DISTINCT FROM 'manual' THEN
+		IF coalesce(capture, 'trigger') IN ('trigger', 'mark') THEN
 			BEGIN
 				PERFORM pql.create_capture(target, qualified);
 			EXCEPTION WHEN insufficient_privilege THEN
@@ -361,7 +367,7 @@ BEGIN
 			END;
 		END IF;
 	END IF;
-	capture := coalesce(capture, CASE WHEN watched THEN 'trigger' ELSE 'manual' END);
+	capture := coalesce(capture, CASE WHEN watched THEN 'trigger' WHEN given ->> 'received_at' IS NOT NULL THEN 'cursor' ELSE 'manual' END);
 	INSERT INTO pql.source (input, relation, mapping, capture) VALUES (input, qualified, given, capture);
 	PERFORM pql.mark_everybody('-infinity', 'connected ' || qualified, true);
 
@@ -402,7 +408,7 @@ BEGIN ATOMIC
 	SELECT c.check_name, c.status, c.found, c.hint
 	FROM pql.connect_table(input, pg_catalog.to_regclass(relation), relation, shape, mapping, capture) c;
 END;
-COMMENT ON FUNCTION pql.connect(text, text, text, jsonb, text) IS 'Reads events from a table, view or foreign table of yours as well, where they are: pql.connect(''events'', ''app.events'', mapping => ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''). Keys of the mapping are user_id, occurred_at, event (or {"is": "name"}), properties (a column of JSON, an object or list of columns, or "*"), received_at, event_id, timezone (of times without one); values are columns, or paths into columns of JSON; columns of our own names need not be said. capture: trigger (the default for tables) and mark put triggers on it that note whose rows change; with manual, pql.mark_dirty does. Returns what was found. Connecting again replaces the mapping. What does not fit is an ERROR.';
+COMMENT ON FUNCTION pql.connect(text, text, text, jsonb, text) IS 'Reads events from a table, view or foreign table of yours as well, where they are: pql.connect(''events'', ''app.events'', mapping => ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''). Keys of the mapping are user_id, occurred_at, event (or {"is": "name"}), properties (a column of JSON, an object or list of columns, or "*"), received_at, event_id, timezone (of times without one); values are columns, or paths into columns of JSON; columns of our own names need not be said. capture: trigger (the default for tables) and mark put triggers on it that note whose rows change; cursor (the default where triggers cannot be and received_at is mapped) has refresh look for rows loaded since; with manual, pql.mark_dirty tells. Returns what was found. Connecting again replaces the mapping. What does not fit is an ERROR.';
 
 CREATE FUNCTION pql.disconnect_table(input text, target regclass, relation text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

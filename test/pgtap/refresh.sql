@@ -198,6 +198,15 @@ SELECT is(t.count($$pg_trigger WHERE tgfoid = 'pql.capture_events'::regproc AND 
 CREATE VIEW app.seen AS SELECT * FROM app.old;
 SELECT matches(t.error($$SELECT pql.connect('events', 'app.seen', mapping => '{"user_id": "uid", "occurred_at": "at", "event": "name"}', capture => 'trigger')$$), '^42809 . app.seen can have no triggers .*mark_dirty', 'a view has no triggers');
 SELECT matches(t.error($$SELECT pql.connect('events', 'app.old', mapping => '{"user_id": "uid", "occurred_at": "at", "event": "name"}', capture => 'magic')$$), '^22023 . there is no capture "magic"', 'another capture');
+CREATE TABLE app.loading (user_id text, occurred_at timestamptz, event text, received_at timestamptz);
+CREATE VIEW app.loaded AS SELECT * FROM app.loading;
+INSERT INTO app.loading VALUES ('u041', '2026-03-12', 'activation_complete', '2026-03-12');
+SELECT is((SELECT c.found FROM pql.connect('events', 'app.loaded') c WHERE c.check_name = 'capture'), 'cursor', 'a view that tells when rows were loaded');
+SELECT t.after('is read', 'SELECT 1', '2026-03-22 08:00');
+SELECT is((SELECT s.cursor_at FROM pql.sources s WHERE s.relation = 'app.loaded'), timestamptz '2026-03-12', 'up to its latest row');
+SELECT t.after('then what is loaded later', $$INSERT INTO app.loading VALUES ('u042', '2026-03-11', 'activation_complete', '2026-03-13'), ('u043', '2026-03-11', 'invite_sent', '2026-03-13')$$, '2026-03-22 08:00');
+SELECT t.after('and what is committed late', $$INSERT INTO app.loading VALUES ('u044', '2026-03-11', 'activation_complete', '2026-03-12 23:57'), ('u001', '2026-03-11', 'x', '2026-03-13 00:01')$$, '2026-03-22 08:00');
+SELECT matches(t.error($$SELECT pql.connect('events', 'app.seen', mapping => '{"user_id": "uid", "occurred_at": "at", "event": "name"}', capture => 'cursor')$$), '^22023 . mapping of app.seen does not say where received_at is', 'a cursor needs times of loading');
 SELECT t.after('a view is connected', $$SELECT pql.connect('events', 'app.seen', mapping => '{"user_id": "uid", "occurred_at": "at", "event": "name"}')$$, '2026-03-22 08:00');
 
 

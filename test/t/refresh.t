@@ -104,6 +104,16 @@ is(run("CALL pql.refresh();"), '', 'when it is mended it goes on');
 all_is_well('after that');
 
 
+run("CREATE TABLE app.held AS SELECT user_id, occurred_at, event FROM pql.event LIMIT 50; SELECT pql.connect('events', 'app.held');");
+run("CALL pql.refresh(); INSERT INTO app.held VALUES ('u10', now() - interval '1 minute', 'session_start');");
+my $holder = start("BEGIN; LOCK TABLE app.held; SELECT pg_sleep(14);");
+sleep(1);
+like(run("CALL pql.refresh();"), qr/refresh stopped: canceling statement due to lock timeout, reading source app\.held/, 'a source that somebody holds ends it, by name');
+finish($holder);
+is(run("CALL pql.refresh(); SELECT pql.disconnect('events', 'app.held'); CALL pql.refresh();"), "\n", 'and when it is free again it goes on');
+all_is_well('after that');
+
+
 # --- All at once ---
 
 # Loaders keep a transaction open for a while, so that what is loaded later is seen earlier. Everything is at random, and differs from run to run.
