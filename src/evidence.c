@@ -464,7 +464,7 @@ wide_get(const PqlWide *w)
 static void
 wide_add(PqlWide *w, int128_t x)
 {
-	int128_t sum = wide_get(w) + x;
+	int128_t sum = pql_wide_sum(wide_get(w), x);
 
 	w->high = (int64) (sum >> 64);
 	w->low = (uint64) sum;

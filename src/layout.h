@@ -203,6 +203,14 @@ pql_wide(const PqlWide *w)
 	return (__int128) ((unsigned __int128) (uint64) w->high << 64 | w->low);
 }
 
+/* No table can make sums overflow (millionths in evidence.c); forged evidence can, which then is
+ * wrong and nothing worse. */
+static inline __int128
+pql_wide_sum(__int128 a, __int128 b)
+{
+	return (__int128) ((unsigned __int128) a + (unsigned __int128) b);
+}
+
 typedef struct PqlSums /* PQL_SUM (one entry, last unused) and PQL_DAY_SUMS */
 {
 	int32 last;

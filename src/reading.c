@@ -331,7 +331,7 @@ read_sum(const PqlEyes *eyes, const PqlMeasure *m, const PqlSlot *slot, const Pq
 		return true;
 	for (int i = 0; i < n; i++)
 		if (slot->kind == PQL_SUM || (int64) s->last - i > (int64) day - m->window.to)
-			sum += pql_wide(&s->sum[i]);
+			sum = pql_wide_sum(sum, pql_wide(&s->sum[i]));
 	*value = (double) sum / 1e6;
 	return true;
 }

@@ -381,6 +381,7 @@ take_events(const char **data, int *length, int64 started_at, PqlEvent *events, 
 		size = take(data, length, 1);
 		size = Min(size, *length);
 		event->properties = (struct varlena *) json_or_null(*data, size);
+		event->values = NULL;
 		take_bytes(data, length, size);
 		if (started_at != PQL_ALWAYS && event->at % 4 != 0)
 			event->at = started_at + event->at % (40 * USECS_PER_DAY);
