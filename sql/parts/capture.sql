@@ -50,6 +50,7 @@ DECLARE
 	most CONSTANT int := 100000;
 	users text[];
 	since timestamptz[];
+	until timestamptz[];
 BEGIN
 	IF mapping IS NULL THEN
 		RETURN NULL; -- not connected any more
@@ -59,15 +60,15 @@ BEGIN
 			PERFORM pql.mark_everybody('-infinity', 'truncate of ' || source);
 			RETURN NULL;
 		END IF;
-		EXECUTE format('SELECT array_agg(u.user_id), array_agg(u.since) FROM (SELECT q.user_id, %s AS since FROM (%s) q WHERE q.user_id IS NOT NULL GROUP BY q.user_id) u',
+		EXECUTE format('SELECT array_agg(u.user_id), array_agg(u.since), array_agg(u.until) FROM (SELECT q.user_id, %s AS since, coalesce(max(q.occurred_at), ''infinity'') AS until FROM (%s) q WHERE q.user_id IS NOT NULL GROUP BY q.user_id) u',
 			-- rows without a time of use make a user known, no more
 			CASE TG_OP WHEN 'INSERT' THEN $q$coalesce(nullif(min(q.occurred_at), 'infinity'), '-infinity')$q$ ELSE $q$'-infinity'::timestamptz$q$ END,
 			concat_ws(' UNION ALL ', CASE WHEN TG_OP <> 'DELETE' THEN pql.source_query(TG_RELID, mapping, 'added') END,
-				CASE WHEN TG_OP <> 'INSERT' THEN pql.source_query(TG_RELID, mapping, 'removed') END)) INTO users, since;
+				CASE WHEN TG_OP <> 'INSERT' THEN pql.source_query(TG_RELID, mapping, 'removed') END)) INTO users, since, until;
 		IF cardinality(users) > most THEN
 			PERFORM pql.mark_everybody('-infinity', lower(TG_OP));
 		ELSE
-			INSERT INTO pql.change (user_id, since, reason) SELECT u.user_id, u.since, lower(TG_OP) FROM unnest(users, since) u (user_id, since);
+			INSERT INTO pql.change (user_id, since, until, reason) SELECT u.user_id, u.since, u.until, lower(TG_OP) FROM unnest(users, since, until) u (user_id, since, until);
 		END IF;
 	EXCEPTION WHEN OTHERS THEN
 		PERFORM pql.mark_everybody('-infinity', format('capture of %s failed: %s', source, SQLERRM));

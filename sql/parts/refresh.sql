@@ -58,6 +58,9 @@ COMMENT ON FUNCTION pql.everybody() IS 'Everybody whom a model might judge.';
 CREATE FUNCTION pql.later(users text[], as_of timestamptz) RETURNS TABLE (user_id text, due_at timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+	IF cardinality(users) = 0 THEN
+		RETURN;
+	END IF;
 	RETURN QUERY EXECUTE format($q$
 		SELECT l.user_id, min(l.at) FROM (
 			SELECT t.user_id, t.started_at AS at FROM pql.trial t WHERE t.user_id = ANY ($1)
@@ -141,7 +144,7 @@ BEGIN
 
 	WITH claimed AS (
 		DELETE FROM pql.change c WHERE c.user_id = ANY (picked)
-		RETURNING c.user_id, c.backfill, c.due_at, c.logged_at
+		RETURNING c.user_id, c.until, c.backfill, c.due_at, c.logged_at
 	), asked AS MATERIALIZED (
 		SELECT array_agg(a.user_id ORDER BY a.user_id) AS users, array_agg(a.since ORDER BY a.user_id) AS since
 		FROM (
@@ -198,10 +201,9 @@ BEGIN
 		-- a trial qualifies once. Other subjects again, when the last lead has been closed for 90 days and they cross the line anew.
 		INSERT INTO pql.lead (user_id, model, started_at, number, account_id, version, status, score, tier, triggered_at, qualified_at, late, backfilled, explanation)
 		SELECT c.user_id, c.model, c.started_at, coalesce(l.number, 0) + 1, c.account_id, c.version, c.status, c.score, c.tier, refresh_batch.as_of, c.qualified_at,
-			c.status <> 'qualified' OR c.per_trial AND coalesce(t.ends_at, c.started_at + interval '14 days') <= refresh_batch.as_of,
+			c.status <> 'qualified' OR c.per_trial AND coalesce((SELECT t.ends_at FROM pql.trial t WHERE t.user_id = c.user_id AND t.started_at = c.started_at), c.started_at + interval '14 days') <= refresh_batch.as_of,
 			coalesce((SELECT bool_and(k.backfill) FROM claimed k WHERE k.user_id = c.user_id AND k.due_at <= refresh_batch.as_of), false), c.explanation
 		FROM compared c
-		LEFT JOIN pql.trial t ON t.user_id = c.user_id AND t.started_at = c.started_at AND t.user_id = ANY (picked)
 		LEFT JOIN LATERAL (SELECT o.number, o.closed_at FROM pql.lead o WHERE o.user_id = c.user_id AND o.model = c.model AND o.started_at = c.started_at
 			ORDER BY o.number DESC LIMIT 1) l ON true
 		WHERE CASE WHEN c.exact THEN c.qualified_at IS NOT NULL AND l.number IS NULL
@@ -220,7 +222,7 @@ BEGIN
 		WHERE c.exact AND o.user_id = ANY (picked) AND o.user_id = c.user_id AND o.model = c.model AND o.started_at = c.started_at AND (o.unsupported_at IS NULL) <> (c.qualified_at IS NOT NULL)
 	), awaited AS (
 		INSERT INTO pql.change (user_id, since, due_at, reason)
-		SELECT l.user_id, l.due_at, l.due_at, 'later' FROM pql.later(picked, refresh_batch.as_of) l
+		SELECT l.user_id, l.due_at, l.due_at, 'later' FROM pql.later(ARRAY(SELECT DISTINCT k.user_id FROM claimed k WHERE k.until > refresh_batch.as_of), refresh_batch.as_of) l
 	)
 	SELECT (SELECT count(*) FROM compared c WHERE c.keeps_more), (SELECT count(*) FROM kept_now),
 		(SELECT count(DISTINCT c.user_id) FROM compared c WHERE c.reread), (SELECT count(*) FROM noted), (SELECT count(*) FROM logged),

@@ -5,6 +5,7 @@
 CREATE TABLE pql.change (
 	user_id text,
 	since timestamptz NOT NULL,
+	until timestamptz NOT NULL DEFAULT 'infinity',
 	backfill boolean NOT NULL DEFAULT false,
 	due_at timestamptz NOT NULL DEFAULT '-infinity',
 	logged_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -15,6 +16,7 @@ CREATE INDEX change_by_time ON pql.change (due_at, logged_at);
 COMMENT ON TABLE pql.change IS 'Users to be judged again by the next refresh, written with what changed and in the same transaction. Not dumped: what is restored is marked anew.';
 COMMENT ON COLUMN pql.change.user_id IS 'NULL: everybody.';
 COMMENT ON COLUMN pql.change.since IS 'The earliest of the events that came. -infinity: some went or changed, so that all are read again; infinity: no event did.';
+COMMENT ON COLUMN pql.change.until IS 'The latest of them; infinity: it is not known whether something is still to come.';
 COMMENT ON COLUMN pql.change.backfill IS 'Nothing happened to the user: a model was activated, or history was connected. Leads found so are flagged.';
 COMMENT ON COLUMN pql.change.due_at IS 'Not before: an event, a trial or a fact is in the future still.';
 
