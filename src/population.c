@@ -307,6 +307,34 @@ pql_member_trial(const PqlMember *member, int64 started_at)
 	return NULL;
 }
 
+PqlSubject
+pql_member_subject(PqlMember *member, int64 started_at)
+{
+	PqlSubject subject = {NULL, PQL_NEVER, false};
+	const PqlTrials *trials;
+	const PqlTrial *trial;
+
+	if (member == NULL)
+		return subject;
+	member->held |= PQL_HELD_SEEN;
+	if (!pql_member_many(member))
+	{
+		subject.evidence = pql_member_held(member);
+		return subject;
+	}
+	trials = pql_member_held(member);
+	trial = pql_member_trial(member, started_at);
+	if (trial == NULL)
+		return subject;
+	subject.evidence = trial->evidence;
+	if (trial + 1 < trials->trial + trials->n)
+		subject.next_start = trial[1].started_at;
+	for (int i = 0; i < trials->n; i++)
+		if (&trials->trial[i] != trial && trials->trial[i].converted_at < trial->started_at)
+			subject.paid_before = true;
+	return subject;
+}
+
 void
 pql_population_receive(PqlPopulation *p, const PqlKey *key, int64 started_at,
 					   const PqlEvidence *contents)

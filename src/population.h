@@ -113,6 +113,18 @@ extern PqlMember *pql_population_find(const PqlPopulation *population, const Pql
 /* The trial of a member that started at an instant; NULL: none. Only of those who have several. */
 extern PqlTrial *pql_member_trial(const PqlMember *member, int64 started_at);
 
+/* One of a member's subjects, as it is judged. */
+typedef struct PqlSubject
+{
+	PqlEvidence *evidence; /* or NULL */
+	int64 next_start;      /* of the user's next trial, or PQL_NEVER */
+	bool paid_before;      /* another trial was paid for before this one began */
+} PqlSubject;
+
+/* The subject that started at an instant, of a member or (NULL) of nobody. The member counts as
+ * seen. */
+extern PqlSubject pql_member_subject(PqlMember *member, int64 started_at);
+
 /* The trial of a member of several in which an instant lies; NULL: it is before all of them. */
 static inline PqlTrial *
 pql_trials_at(PqlTrials *trials, int64 at)

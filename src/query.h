@@ -32,7 +32,7 @@ typedef void (*PqlTakeRow)(void *state, TupleTableSlot *slot);
 #define PQL_PLAN_AS_EVER 0
 #define PQL_PLAN_EVERYBODY 1 /* it is about (a good part of) everybody: not joined one by one */
 #define PQL_PLAN_ALONE 2     /* without workers: the cores are at work already */
-#define PQL_PLAN_FEW 4       /* it is about a few rows of large tables: by index, where there is one */
+#define PQL_PLAN_FEW 4 /* it is about a few rows of large tables: by index, where there is one */
 
 /*
  * Runs a query that only reads, under the active snapshot, as the current user. `args` may be NULL.

@@ -521,27 +521,14 @@ judge(Refresh *r, const PqlKey *key, PqlProfile *profile, const PqlEvidence *evi
 	tuplestore_putvalues(r->result->setResult, r->result->setDesc, values, nulls);
 }
 
-/* Was another trial of the user's paid for before this one began? */
-static bool
-paid_before(const PqlTrials *trials, const PqlTrial *this)
-{
-	for (int i = 0; i < trials->n; i++)
-		if (&trials->trial[i] != this && trials->trial[i].converted_at < this->started_at)
-			return true;
-	return false;
-}
-
 static void
 take_profile(void *state, TupleTableSlot *slot)
 {
 	Refresh *r = state;
 	Datum values[ROW_COLUMNS];
 	bool nulls[ROW_COLUMNS] = {false};
-	const PqlEvidence *evidence = NULL;
-	const PqlTrials *trials = NULL;
-	PqlTrial *trial = NULL;
-	int64 next_start = PQL_NEVER;
-	PqlMember *m;
+	int64 started_at = PQL_ALWAYS;
+	PqlSubject subject;
 	PqlKey key;
 
 	if (r->rows == NULL)
@@ -553,29 +540,16 @@ take_profile(void *state, TupleTableSlot *slot)
 		MemoryContextSwitchTo(old);
 	}
 	key_of(&key, DatumGetTextPP(slot->tts_values[PQL_P_USER_ID]));
-	m = pql_population_find(r->population, &key);
-	if (m != NULL && pql_member_many(m))
-	{
-		trials = pql_member_held(m);
-		trial = pql_member_trial(m, DatumGetTimestampTz(slot->tts_values[PQL_P_STARTED_AT]));
-		if (trial != NULL)
-			evidence = trial->evidence;
-		if (trial != NULL && trial + 1 < trials->trial + trials->n)
-			next_start = trial[1].started_at;
-	}
-	else if (m != NULL)
-		evidence = pql_member_held(m);
-	if (m != NULL)
-		m->held |= PQL_HELD_SEEN;
+	if (!slot->tts_isnull[PQL_P_STARTED_AT])
+		started_at = DatumGetTimestampTz(slot->tts_values[PQL_P_STARTED_AT]);
+	subject = pql_member_subject(pql_population_find(r->population, &key), started_at);
 	values[ROW_USER_ID] = slot->tts_values[PQL_P_USER_ID];
 	values[ROW_ACCOUNT_ID] = slot->tts_values[PQL_P_ACCOUNT_ID];
 	nulls[ROW_ACCOUNT_ID] = slot->tts_isnull[PQL_P_ACCOUNT_ID];
 	values[ROW_STARTED_AT] = slot->tts_values[PQL_P_STARTED_AT];
 	nulls[ROW_STARTED_AT] = slot->tts_isnull[PQL_P_STARTED_AT];
-	judge(
-		r, &key,
-		pql_profile_of_row(r->rows, slot, next_start, trial != NULL && paid_before(trials, trial)),
-		evidence, values, nulls);
+	judge(r, &key, pql_profile_of_row(r->rows, slot, subject.next_start, subject.paid_before),
+		  subject.evidence, values, nulls);
 	CHECK_FOR_INTERRUPTS();
 }
 

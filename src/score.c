@@ -778,16 +778,6 @@ judge(Work *w, PqlProfile *profile, const PqlEvidence *evidence, int64 next_star
 	emit(w, values, nulls);
 }
 
-/* Was another trial of the user's paid for before this one began? */
-static bool
-paid_before(const PqlTrials *trials, const PqlTrial *this)
-{
-	for (int i = 0; i < trials->n; i++)
-		if (&trials->trial[i] != this && trials->trial[i].converted_at < this->started_at)
-			return true;
-	return false;
-}
-
 /* What of a row of profiles is known before its columns are looked at. */
 static void
 expect_profiles(Work *w, TupleDesc desc)
@@ -809,38 +799,23 @@ take_profile(void *state, TupleTableSlot *slot)
 	bool nulls[ROW_COLUMNS] = {false};
 	text *id;
 	PqlKey key;
-	PqlMember *m;
-	PqlTrial *trial = NULL;
-	PqlTrials *trials = NULL;
+	int64 started_at = PQL_ALWAYS;
+	PqlSubject subject;
 	PqlProfile *profile;
-	PqlEvidence *evidence = NULL;
-	int64 next_start = PQL_NEVER;
 
 	expect_profiles(w, slot->tts_tupleDescriptor);
 	id = DatumGetTextPP(slot->tts_values[PQL_P_USER_ID]);
 	pql_key_make(&key, VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
-	m = pql_population_find(w->population, &key);
-	if (m != NULL && pql_member_many(m))
-	{
-		trials = pql_member_held(m);
-		trial = pql_member_trial(m, DatumGetTimestampTz(slot->tts_values[PQL_P_STARTED_AT]));
-		if (trial != NULL)
-			evidence = trial->evidence;
-		if (trial != NULL && trial + 1 < trials->trial + trials->n)
-			next_start = trial[1].started_at;
-	}
-	else if (m != NULL)
-		evidence = pql_member_held(m);
-	if (m != NULL)
-		m->held |= PQL_HELD_SEEN;
-	profile = pql_profile_of_row(w->profiles, slot, next_start,
-								 trial != NULL && paid_before(trials, trial));
+	if (!slot->tts_isnull[PQL_P_STARTED_AT])
+		started_at = DatumGetTimestampTz(slot->tts_values[PQL_P_STARTED_AT]);
+	subject = pql_member_subject(pql_population_find(w->population, &key), started_at);
+	profile = pql_profile_of_row(w->profiles, slot, subject.next_start, subject.paid_before);
 	values[ROW_USER_ID] = slot->tts_values[PQL_P_USER_ID];
 	values[ROW_ACCOUNT_ID] = slot->tts_values[PQL_P_ACCOUNT_ID];
 	nulls[ROW_ACCOUNT_ID] = slot->tts_isnull[PQL_P_ACCOUNT_ID];
 	values[ROW_STARTED_AT] = slot->tts_values[PQL_P_STARTED_AT];
 	nulls[ROW_STARTED_AT] = slot->tts_isnull[PQL_P_STARTED_AT];
-	judge(w, profile, evidence, next_start, values, nulls);
+	judge(w, profile, subject.evidence, subject.next_start, values, nulls);
 	if (--w->until_check <= 0)
 	{
 		w->until_check = 256;
