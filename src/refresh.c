@@ -39,18 +39,9 @@
 #define ROW_REREAD (ROW_EVIDENCE + 2)
 #define ROW_COLUMNS (ROW_EVIDENCE + 3)
 
-/* Parameters of the queries over users, in the order of pql.population_queries. */
-enum
-{
-	ARG_AS_OF,
-	ARG_KNOWN_AT,
-	ARG_USERS,
-	ARG_UNUSED,
-	ARG_FROM,
-	ARG_UNTIL,
-	ARG_SIGNUPS,
-	ARGS = ARG_SIGNUPS + 3
-};
+/* Where the arrays that `signups` gives stand among the queries' parameters. */
+#define FIRST_SIGNUP_ARG 6
+#define SIGNUP_ARGS 3
 
 /* No event came. As in populations, PQL_NEVER would say that nobody is there. */
 #define NONE_CAME (PQL_NEVER - 1)
@@ -155,7 +146,7 @@ set_args(Refresh *r, Datum users)
 	pql_arg(a, TEXTARRAYOID, (Datum) 0, true);
 	pql_arg(a, TIMESTAMPTZARRAYOID, (Datum) 0, true);
 	pql_arg(a, JSONBARRAYOID, (Datum) 0, true);
-	Assert(a->n == ARGS);
+	Assert(a->n == FIRST_SIGNUP_ARG + SIGNUP_ARGS);
 }
 
 static void
@@ -164,11 +155,11 @@ take_signups(void *state, TupleTableSlot *slot)
 	Refresh *r = state;
 	MemoryContext old = MemoryContextSwitchTo(r->context);
 
-	for (int i = 0; i < ARGS - ARG_SIGNUPS; i++)
+	for (int i = 0; i < SIGNUP_ARGS; i++)
 	{
-		r->args.null[ARG_SIGNUPS + i] = slot->tts_isnull[i];
+		r->args.null[FIRST_SIGNUP_ARG + i] = slot->tts_isnull[i];
 		if (!slot->tts_isnull[i])
-			r->args.value[ARG_SIGNUPS + i] =
+			r->args.value[FIRST_SIGNUP_ARG + i] =
 				PointerGetDatum(PG_DETOAST_DATUM_COPY(slot->tts_values[i]));
 	}
 	MemoryContextSwitchTo(old);
@@ -388,33 +379,26 @@ take_gathered(void *state, TupleTableSlot *slot)
 /* The subjects whose events are read, as arrays: parameters of pql.gather_query_of. */
 typedef struct Spans
 {
-	int n;
-	int size;
-	Datum *users;
-	Datum *started_at;
-	Datum *from;
-	Datum *until;
+	ArrayBuildState *users;
+	ArrayBuildState *started_at;
+	ArrayBuildState *from;
+	ArrayBuildState *until;
 } Spans;
+
+static void
+add_instant(ArrayBuildState **instants, int64 at)
+{
+	*instants = accumArrayResult(*instants, TimestampTzGetDatum(at), false, TIMESTAMPTZOID,
+								 CurrentMemoryContext);
+}
 
 static void
 add_span(Spans *s, Datum user, int64 started_at, int64 from, int64 until)
 {
-	if (s->n == s->size)
-	{
-		s->size = Max(64, 2 * s->size);
-		s->users = s->n == 0 ? palloc(s->size * sizeof(Datum))
-							 : repalloc(s->users, s->size * sizeof(Datum));
-		s->started_at = s->n == 0 ? palloc(s->size * sizeof(Datum))
-								  : repalloc(s->started_at, s->size * sizeof(Datum));
-		s->from = s->n == 0 ? palloc(s->size * sizeof(Datum))
-							: repalloc(s->from, s->size * sizeof(Datum));
-		s->until = s->n == 0 ? palloc(s->size * sizeof(Datum))
-							 : repalloc(s->until, s->size * sizeof(Datum));
-	}
-	s->users[s->n] = user;
-	s->started_at[s->n] = TimestampTzGetDatum(started_at);
-	s->from[s->n] = TimestampTzGetDatum(Max(from, started_at));
-	s->until[s->n++] = TimestampTzGetDatum(until);
+	s->users = accumArrayResult(s->users, user, false, TEXTOID, CurrentMemoryContext);
+	add_instant(&s->started_at, started_at);
+	add_instant(&s->from, Max(from, started_at));
+	add_instant(&s->until, until);
 }
 
 /* Of one user: each trial until the next one; of whom none is known, everything. */
@@ -436,13 +420,6 @@ add_spans(Refresh *r, Spans *s, const PqlKey *key, int64 from)
 				 i + 1 < trials->n ? trials->trial[i + 1].started_at : PQL_NEVER);
 }
 
-static Datum
-instants(const Datum *values, int n)
-{
-	return PointerGetDatum(construct_array(unconstify(Datum *, values), n, TIMESTAMPTZOID,
-										   sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-}
-
 static void
 say_which_source(void *name)
 {
@@ -454,6 +431,7 @@ read_events(Refresh *r)
 {
 	const PqlPopulation *p = r->read;
 	Spans spans = {0};
+	ArrayBuildState **instants[] = {&spans.started_at, &spans.from, &spans.until};
 	PqlArgs args = {0};
 	ErrorContextCallback context = {error_context_stack, say_which_source, NULL};
 	ListCell *name;
@@ -472,16 +450,13 @@ read_events(Refresh *r)
 		pql_key_make(&key, id, length);
 		add_spans(r, &spans, &key, p->members[i].since);
 	}
-	if (spans.n == 0)
+	if (spans.users == NULL)
 		return;
 	pql_arg(&args, TIMESTAMPTZOID, TimestampTzGetDatum(r->as_of), false);
-	pql_arg(
-		&args, TEXTARRAYOID,
-		PointerGetDatum(construct_array(spans.users, spans.n, TEXTOID, -1, false, TYPALIGN_INT)),
-		false);
-	pql_arg(&args, TIMESTAMPTZARRAYOID, instants(spans.started_at, spans.n), false);
-	pql_arg(&args, TIMESTAMPTZARRAYOID, instants(spans.from, spans.n), false);
-	pql_arg(&args, TIMESTAMPTZARRAYOID, instants(spans.until, spans.n), false);
+	pql_arg(&args, TEXTARRAYOID, makeArrayResult(spans.users, CurrentMemoryContext), false);
+	for (int i = 0; i < lengthof(instants); i++)
+		pql_arg(&args, TIMESTAMPTZARRAYOID, makeArrayResult(*instants[i], CurrentMemoryContext),
+				false);
 	error_context_stack = &context;
 	forboth(name, r->sources, query, r->gathers)
 	{

@@ -3,27 +3,37 @@
 -- Triggers fire once a statement. They must never stand in the way of who loads: what goes wrong in
 -- one becomes a mark that everybody is to be judged again.
 
-CREATE FUNCTION pql.mark(users text[], since timestamptz, reason text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	-- more than this in one statement is cheaper to find by going through everybody
-	most CONSTANT int := 100000;
-BEGIN
-	IF cardinality(users) > most THEN
-		INSERT INTO pql.change (user_id, since, reason) VALUES (NULL, since, reason);
-	ELSE
-		INSERT INTO pql.change (user_id, since, reason) SELECT DISTINCT u.user_id, mark.since, mark.reason FROM unnest(users) u (user_id) WHERE u.user_id IS NOT NULL;
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION pql.mark(text[], timestamptz, text) IS 'Notes users for the next refresh. since: as in pql.change.';
-
 CREATE FUNCTION pql.mark_everybody(since timestamptz, reason text, backfill boolean DEFAULT false) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	INSERT INTO pql.change (user_id, since, backfill, reason) VALUES (NULL, since, backfill, reason);
 END;
 COMMENT ON FUNCTION pql.mark_everybody(timestamptz, text, boolean) IS 'Notes everybody for the next refresh.';
+
+CREATE FUNCTION pql.mark(users text[], since timestamptz[], until timestamptz[], reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	-- more than this in one statement is cheaper to find by going through everybody
+	most CONSTANT int := 100000;
+BEGIN
+	IF cardinality(users) > most THEN
+		PERFORM pql.mark_everybody((SELECT min(s) FROM unnest(since) s), reason);
+	ELSE
+		INSERT INTO pql.change (user_id, since, until, reason)
+		SELECT DISTINCT u.user_id, u.since, u.until, mark.reason FROM unnest(users, since, until) u (user_id, since, until) WHERE u.user_id IS NOT NULL;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION pql.mark(text[], timestamptz[], timestamptz[], text) IS 'Notes users for the next refresh. since and until, of each: as in pql.change.';
+
+CREATE FUNCTION pql.mark(users text[], since timestamptz, reason text) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT pql.mark(users, pg_catalog.array_fill(since, ARRAY[pg_catalog.cardinality(users)]),
+		pg_catalog.array_fill('infinity'::timestamptz, ARRAY[pg_catalog.cardinality(users)]), reason)
+	WHERE users IS NOT NULL;
+END;
+COMMENT ON FUNCTION pql.mark(text[], timestamptz, text) IS 'The same, where it is the same for all of them.';
 
 CREATE FUNCTION pql.mark_dirty(user_ids text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -46,8 +56,6 @@ DECLARE
 	-- the source as it was connected; a partition has the triggers of its parent
 	source text := TG_ARGV[0];
 	mapping jsonb := s.mapping FROM pql.sources s WHERE s.input = 'events' AND s.relation = source;
-	-- more than this in one statement is cheaper to find by going through everybody
-	most CONSTANT int := 100000;
 	users text[];
 	since timestamptz[];
 	until timestamptz[];
@@ -65,11 +73,7 @@ BEGIN
 			CASE TG_OP WHEN 'INSERT' THEN $q$coalesce(nullif(min(q.occurred_at), 'infinity'), '-infinity')$q$ ELSE $q$'-infinity'::timestamptz$q$ END,
 			concat_ws(' UNION ALL ', CASE WHEN TG_OP <> 'DELETE' THEN pql.source_query(TG_RELID, mapping, 'added') END,
 				CASE WHEN TG_OP <> 'INSERT' THEN pql.source_query(TG_RELID, mapping, 'removed') END)) INTO users, since, until;
-		IF cardinality(users) > most THEN
-			PERFORM pql.mark_everybody('-infinity', lower(TG_OP));
-		ELSE
-			INSERT INTO pql.change (user_id, since, until, reason) SELECT u.user_id, u.since, u.until, lower(TG_OP) FROM unnest(users, since, until) u (user_id, since, until);
-		END IF;
+		PERFORM pql.mark(users, since, until, lower(TG_OP));
 	EXCEPTION WHEN OTHERS THEN
 		PERFORM pql.mark_everybody('-infinity', format('capture of %s failed: %s', source, SQLERRM));
 	END;

@@ -161,7 +161,7 @@ BEGIN
 		CROSS JOIN asked
 		CROSS JOIN LATERAL pql.judge_users(m.model, asked.users, asked.since, refresh_batch.as_of) j
 	), compared AS MATERIALIZED (
-		SELECT j.*, st.user_id IS NULL AS is_new, coalesce(st.rev, 0) AS rev, s.status AS before,
+		SELECT j.*, coalesce(st.rev, 0) AS rev, s.status AS before,
 			st.user_id IS NULL OR st.evidence IS DISTINCT FROM j.evidence OR st.seen_until <> j.seen_until AS keeps_more,
 			(s.status, s.score, s.potential, s.tier, s.signals, s.exclusions, s.qualified_at)
 				IS DISTINCT FROM (j.status, j.score, j.potential, j.tier, j.signals, j.exclusions, j.qualified_at) AS differs,
