@@ -75,6 +75,8 @@ pql_query(const char *sql, const PqlArgs *args, int plan, PqlTakeRow take, void 
 		set("max_parallel_workers_per_gather", "0");
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	if (args != NULL && args->rows_of != NULL && SPI_register_trigger_data(args->rows_of) < 0)
+		elog(ERROR, "SPI_register_trigger_data failed");
 	options.read_only = true;
 	options.dest = &receiver.pub;
 	if (args != NULL && args->n > 0)

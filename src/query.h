@@ -4,6 +4,7 @@
 #ifndef PQL_QUERY_H
 #define PQL_QUERY_H
 
+#include "commands/trigger.h"
 #include "executor/tuptable.h"
 #include "nodes/params.h"
 
@@ -15,6 +16,7 @@ typedef struct PqlArgs
 	Oid type[PQL_MAX_ARGS];
 	Datum value[PQL_MAX_ARGS];
 	bool null[PQL_MAX_ARGS];
+	TriggerData *rows_of; /* the trigger whose transition tables the query reads, or NULL */
 } PqlArgs;
 
 static inline void

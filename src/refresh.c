@@ -36,28 +36,71 @@
 #define ROW_VERDICT 3
 #define ROW_EVIDENCE (ROW_VERDICT + PQL_VERDICT_COLUMNS)
 #define ROW_SEEN_UNTIL (ROW_EVIDENCE + 1)
-#define ROW_REREAD (ROW_EVIDENCE + 2)
-#define ROW_COLUMNS (ROW_EVIDENCE + 3)
+#define ROW_REV (ROW_EVIDENCE + 2)
+#define ROW_NEW_STATE (ROW_EVIDENCE + 3)
+#define ROW_NEW_VERDICT (ROW_EVIDENCE + 4)
+#define ROW_NEW_SCORE (ROW_EVIDENCE + 5)
+#define ROW_CHANGED_AT (ROW_EVIDENCE + 6)
+#define ROW_STATUS_BEFORE (ROW_EVIDENCE + 7)
+#define ROW_REREAD (ROW_EVIDENCE + 8)
+#define ROW_GONE (ROW_EVIDENCE + 9)
+#define ROW_WAITS_FOR (ROW_EVIDENCE + 10)
+#define ROW_COLUMNS (ROW_EVIDENCE + 11)
 
 /* Where the arrays that `signups` gives stand among the queries' parameters. */
 #define FIRST_SIGNUP_ARG 6
 #define SIGNUP_ARGS 3
 
-/* No event came. As in populations, PQL_NEVER would say that nobody is there. */
-#define NONE_CAME (PQL_NEVER - 1)
+/* No event came; none is read. */
+#define NONE PQL_NEVER
+
+/* Sources are bits; the last one stands for all from there on. */
+#define LAST_BIT 63
+#define ALL_SOURCES UINT64_MAX
 
 /* How queries about the users are planned. */
 #define PLAN (PQL_PLAN_FEW | PQL_PLAN_ALONE)
 
-/* A row of pql.state. */
+/* What is kept of one subject: its rows of pql.state and of pql.score. */
 typedef struct Kept
 {
-	text *user_id;
+	struct Kept *next; /* of the same user */
 	int64 started_at;
+	int rev;               /* 0: there is no state */
 	PqlEvidence *evidence; /* NULL: no events */
+	bytea *packed;
 	int64 seen_until;
 	bool usable; /* the model keeps the same */
+	bool scored; /* there is a score: */
+	Datum account_id;
+	bool no_account;
+	Datum verdict[PQL_VERDICT_EXPLANATION];
+	bool null[PQL_VERDICT_EXPLANATION];
+	int64 changed_at;
+	bool judged; /* the subject is there still */
 } Kept;
+
+/* A user to be judged. */
+typedef struct Asked
+{
+	PqlKey key;
+	Datum id;
+	int64 since;    /* the earliest of the events that came, PQL_ALWAYS: any; NONE: none did */
+	uint64 sources; /* where from */
+	Kept *kept;
+	int64 read_from; /* events from here on are read; NONE: none are */
+	bool reread;     /* all of them */
+	int64 seen_until;
+	const char *waits_for; /* a source that has to be read, and cannot; NULL: none */
+} Asked;
+
+/* Where events are. */
+typedef struct Source
+{
+	char *name;
+	char *gather; /* the query that gathers evidence */
+	bool unreadable;
+} Source;
 
 typedef struct Refresh
 {
@@ -67,18 +110,16 @@ typedef struct Refresh
 	MemoryContext context; /* of this call */
 	PqlArgs args;
 	PqlPopulation *population; /* the users' starts and evidence */
-	/* populations in which `since` says something else: */
-	PqlPopulation *came; /* the earliest of the events that came */
-	PqlPopulation *read; /* whose events are read, from that instant on */
-	PqlPopulation *seen; /* the latest event read */
-	List *kept;
+	int nasked;
+	Asked *asked;
+	PqlPopulation *places; /* of each user in `asked`: the member's `since` */
 	/* of pql.population_queries */
 	char *signups;
 	char *keys;
 	char *profiles;
 	char *lists;
-	List *sources; /* their names, and the queries that gather evidence from them */
-	List *gathers;
+	int nsources;
+	Source *sources;
 	PqlListEntries *list_entries;
 	PqlProfileRows *rows;
 	PqlVerdictWords *words;
@@ -89,6 +130,14 @@ static void
 key_of(PqlKey *key, const text *id)
 {
 	pql_key_make(key, VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id));
+}
+
+static Asked *
+find_asked(const Refresh *r, const PqlKey *key)
+{
+	const PqlMember *place = pql_population_find(r->places, key);
+
+	return place == NULL ? NULL : &r->asked[place->since];
 }
 
 /* ---- the queries ---- */
@@ -106,18 +155,22 @@ take_queries(void *state, TupleTableSlot *slot)
 }
 
 static void
-take_source_queries(void *state, TupleTableSlot *slot)
+take_source(void *state, TupleTableSlot *slot)
 {
 	Refresh *r = state;
 	MemoryContext old = MemoryContextSwitchTo(r->context);
 
-	r->sources = lappend(r->sources, TextDatumGetCString(slot->tts_values[0]));
-	r->gathers = lappend(r->gathers, TextDatumGetCString(slot->tts_values[1]));
+	r->sources = r->sources == NULL ? palloc(sizeof(Source))
+									: repalloc(r->sources, (r->nsources + 1) * sizeof(Source));
+	r->sources[r->nsources++] = (Source){
+		TextDatumGetCString(slot->tts_values[0]),
+		slot->tts_isnull[1] ? NULL : TextDatumGetCString(slot->tts_values[1]), slot->tts_isnull[1]};
 	MemoryContextSwitchTo(old);
 }
 
+/* The queries over the users; and the sources, in order of name. */
 static void
-read_queries(Refresh *r, ArrayType *users)
+read_queries(Refresh *r, ArrayType *users, Datum unreadable)
 {
 	PqlArgs args = {0};
 
@@ -126,9 +179,11 @@ read_queries(Refresh *r, ArrayType *users)
 	pql_query("SELECT q.signups, q.keys, q.profiles, q.lists "
 			  "FROM pql.population_queries($1, NULL, $2) q",
 			  &args, PQL_PLAN_AS_EVER, take_queries, r);
-	pql_query("SELECT s.relation, pql.gather_query_of($1, s.relation, $2) "
+	pql_arg(&args, TEXTARRAYOID, unreadable, false);
+	pql_query("SELECT s.relation, CASE WHEN s.relation OPERATOR(pg_catalog.<>) ALL ($3) "
+			  "THEN pql.gather_query_of($1, s.relation, $2) END "
 			  "FROM pql.sources s WHERE s.input = 'events' ORDER BY s.relation",
-			  &args, PQL_PLAN_AS_EVER, take_source_queries, r);
+			  &args, PQL_PLAN_AS_EVER, take_source, r);
 }
 
 static void
@@ -201,41 +256,164 @@ take_key(void *state, TupleTableSlot *slot)
 		pql_population_admit(r->population, &key, started_at, converted_at);
 }
 
-/* ---- evidence that is kept ---- */
+/* ---- who is asked for ---- */
+
+static uint64
+bit_of(int source)
+{
+	return UINT64CONST(1) << Min(source, LAST_BIT);
+}
+
+static uint64
+bits_of_source(const Refresh *r, const char *name)
+{
+	for (int i = 0; i < r->nsources; i++)
+		if (strcmp(r->sources[i].name, name) == 0)
+			return bit_of(i);
+	return ALL_SOURCES;
+}
+
+/* Users, and the earliest of the events that came, of each and from each source. */
+static void
+note_asked(Refresh *r, ArrayType *users, ArrayType *sources, ArrayType *since)
+{
+	Datum *id;
+	Datum *source;
+	Datum *instant;
+	bool *no_id;
+	bool *no_source;
+	bool *no_instant;
+	int n;
+	int nsources;
+	int ninstants;
+
+	deconstruct_array(users, TEXTOID, -1, false, TYPALIGN_INT, &id, &no_id, &n);
+	deconstruct_array(sources, TEXTOID, -1, false, TYPALIGN_INT, &source, &no_source, &nsources);
+	deconstruct_array(since, TIMESTAMPTZOID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
+					  &instant, &no_instant, &ninstants);
+	if (n != ninstants || n != nsources)
+		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+						errmsg("users, sources and since are not equally many"),
+						errhint("Give a source (or NULL) and an instant for each user.")));
+	r->asked = palloc0(Max(1, n) * sizeof(Asked));
+	for (int i = 0; i < n; i++)
+	{
+		int64 from = no_instant[i] ? PQL_ALWAYS : DatumGetTimestampTz(instant[i]);
+		PqlKey key;
+		Asked *a;
+
+		if (no_id[i])
+			continue;
+		key_of(&key, DatumGetTextPP(id[i]));
+		a = find_asked(r, &key);
+		if (a == NULL)
+		{
+			pql_population_let_in(r->places, &key)->since = r->nasked;
+			a = &r->asked[r->nasked++];
+			a->key = key;
+			a->id = id[i];
+			a->since = a->read_from = NONE;
+			a->seen_until = PQL_ALWAYS;
+		}
+		/* what is not due yet has not come */
+		if (from > r->as_of)
+			continue;
+		a->since = Min(a->since, from);
+		a->sources |=
+			no_source[i] ? ALL_SOURCES : bits_of_source(r, TextDatumGetCString(source[i]));
+	}
+}
+
+/* ---- what is kept ---- */
 
 /* For the current context: what is to stay is copied or merged. */
 static PqlEvidence *
-unpack(Refresh *r, Datum packed)
+unpack(Refresh *r, const bytea *packed)
 {
 	PqlLayout *layout = &r->model->layout;
 	PqlArena *arena = layout->arena;
 	PqlEvidence *evidence;
 
 	layout->arena = NULL;
-	evidence = pql_evidence_unpack(DatumGetByteaPP(packed), layout);
+	evidence = pql_evidence_unpack(packed, layout);
 	layout->arena = arena;
 	return evidence;
 }
+
+/* Of text, arrays and instants. */
+static Datum
+copy_of(TupleTableSlot *slot, int column)
+{
+	if (slot->tts_isnull[column])
+		return (Datum) 0;
+	if (TupleDescAttr(slot->tts_tupleDescriptor, column)->attbyval)
+		return slot->tts_values[column];
+	return PointerGetDatum(PG_DETOAST_DATUM_COPY(slot->tts_values[column]));
+}
+
+/* Columns of the query for what is kept. */
+#define KEPT_VERDICT 7
 
 static void
 take_kept(void *state, TupleTableSlot *slot)
 {
 	Refresh *r = state;
-	MemoryContext old = MemoryContextSwitchTo(r->context);
-	Kept *kept = palloc(sizeof(Kept));
+	MemoryContext old;
+	Kept *kept;
+	Asked *a;
+	PqlKey key;
 
-	kept->user_id = DatumGetTextPCopy(slot->tts_values[0]);
+	key_of(&key, DatumGetTextPP(slot->tts_values[0]));
+	a = find_asked(r, &key);
+	if (a == NULL)
+		return;
+	old = MemoryContextSwitchTo(r->context);
+	kept = palloc0(sizeof(Kept));
+	kept->next = a->kept;
+	a->kept = kept;
 	kept->started_at = DatumGetTimestampTz(slot->tts_values[1]);
-	kept->evidence = NULL;
-	kept->usable = true;
 	if (!slot->tts_isnull[2])
 	{
-		kept->evidence = unpack(r, slot->tts_values[2]);
+		kept->rev = DatumGetInt32(slot->tts_values[2]);
+		kept->usable = true;
+		kept->seen_until = DatumGetTimestampTz(slot->tts_values[4]);
+	}
+	if (!slot->tts_isnull[3])
+	{
+		kept->packed = DatumGetByteaPCopy(slot->tts_values[3]);
+		kept->evidence = unpack(r, kept->packed);
 		kept->usable = kept->evidence->layout == &r->model->layout;
 	}
-	kept->seen_until = DatumGetTimestampTz(slot->tts_values[3]);
-	r->kept = lappend(r->kept, kept);
+	kept->scored = !slot->tts_isnull[5];
+	if (kept->scored)
+	{
+		kept->changed_at = DatumGetTimestampTz(slot->tts_values[5]);
+		kept->account_id = copy_of(slot, 6);
+		kept->no_account = slot->tts_isnull[6];
+		for (int i = 0; i < PQL_VERDICT_EXPLANATION; i++)
+		{
+			kept->verdict[i] = copy_of(slot, KEPT_VERDICT + i);
+			kept->null[i] = slot->tts_isnull[KEPT_VERDICT + i];
+		}
+	}
 	MemoryContextSwitchTo(old);
+}
+
+static void
+read_kept(Refresh *r, Datum model, ArrayType *users)
+{
+	PqlArgs args = {0};
+
+	pql_arg(&args, TEXTOID, model, false);
+	pql_arg(&args, TEXTARRAYOID, PointerGetDatum(users), false);
+	pql_query(
+		"SELECT coalesce(s.user_id, c.user_id), coalesce(s.started_at, c.started_at), s.rev, "
+		"s.evidence, s.seen_until, c.changed_at, c.account_id, c.status, c.score, c.potential, "
+		"c.tier, c.signals, c.exclusions, c.qualified_at, c.next_change_at "
+		"FROM (SELECT * FROM pql.state o WHERE o.model = $1 AND o.user_id = ANY ($2)) s "
+		"FULL JOIN (SELECT * FROM pql.score o WHERE o.model = $1 AND o.user_id = ANY ($2)) c "
+		"ON c.user_id = s.user_id AND c.started_at = s.started_at",
+		&args, PLAN, take_kept, r);
 }
 
 /* Trials of a member that have begun by as_of: later ones are not judged yet. */
@@ -259,104 +437,67 @@ has_start(const PqlMember *m, int64 started_at)
 	return pql_member_many(m) ? pql_member_trial(m, started_at) != NULL : m->since == started_at;
 }
 
-/* Do a user's n rows of state belong to the subjects there are, all of them, and is what came later
- * than what they rest on? */
+/* Does a user's state belong to the subjects there are, all of them, and is what came later than
+ * what it rests on? */
 static bool
-still_holds(const Refresh *r, ListCell *first, int n)
+still_holds(const Refresh *r, const Asked *a, const PqlMember *m)
 {
-	const Kept *one = lfirst(first);
-	const PqlMember *m;
-	PqlKey key;
+	int n = 0;
 
-	key_of(&key, one->user_id);
-	m = pql_population_find(r->came, &key);
-	if (m == NULL || m->since <= one->seen_until)
-		return false;
-	m = pql_population_find(r->population, &key);
-	/* of users whom only events make known there is no start */
-	if (m == NULL)
-		return !r->model->per_trial && n == 1 && one->started_at == PQL_ALWAYS && one->usable;
-	if (n != (r->model->per_trial ? begun(r, m) : 1))
-		return false;
-	for (int i = 0; i < n; i++)
+	for (const Kept *kept = a->kept; kept != NULL; kept = kept->next)
 	{
-		const Kept *kept = lfirst(first + i);
-
-		if (!kept->usable || !has_start(m, kept->started_at))
+		if (kept->rev == 0)
+			continue;
+		/* of users whom only events make known there is no start */
+		if (!kept->usable || a->since <= kept->seen_until ||
+			(m == NULL ? kept->started_at != PQL_ALWAYS : !has_start(m, kept->started_at)))
 			return false;
+		n++;
 	}
-	return true;
+	return n == (m != NULL && r->model->per_trial ? begun(r, m) : 1);
 }
 
 static void
-saw(Refresh *r, const PqlKey *key, int64 at)
+use_kept(Refresh *r, Asked *a)
 {
-	PqlMember *m = pql_population_find(r->seen, key);
-
-	if (m == NULL)
-		m = pql_population_let_in(r->seen, key);
-	m->since = Max(m->since, at);
+	for (const Kept *kept = a->kept; kept != NULL; kept = kept->next)
+	{
+		if (kept->rev == 0)
+			continue;
+		if (kept->evidence != NULL)
+			pql_population_receive(r->population, &a->key, kept->started_at, kept->evidence);
+		a->seen_until = kept->seen_until;
+	}
 }
 
-/* Takes what is kept for what it is worth, and notes which events are to be read. */
+/* What of a user's events is to be read, and whether it can be. */
 static void
-use_kept(Refresh *r, ArrayType *users)
+decide(Refresh *r, Asked *a)
 {
-	Datum *ids;
-	bool *nulls;
-	int nids;
-	int i = 0;
+	const PqlMember *m = pql_population_find(r->population, &a->key);
 
-	while (i < list_length(r->kept))
+	/* who has no trial has nothing to be judged */
+	if (m == NULL && r->model->per_trial && r->signups == NULL)
+		return;
+	if (still_holds(r, a, m))
 	{
-		ListCell *first = list_nth_cell(r->kept, i);
-		const Kept *one = lfirst(first);
-		PqlKey key;
-		int n = 1;
-
-		key_of(&key, one->user_id);
-		while (i + n < list_length(r->kept))
-		{
-			const Kept *next = lfirst(first + n);
-
-			if (VARSIZE_ANY(next->user_id) != VARSIZE_ANY(one->user_id) ||
-				memcmp(next->user_id, one->user_id, VARSIZE_ANY(one->user_id)) != 0)
-				break;
-			n++;
-		}
-		if (still_holds(r, first, n))
-		{
-			for (int k = 0; k < n; k++)
-			{
-				const Kept *kept = lfirst(first + k);
-
-				if (kept->evidence != NULL)
-					pql_population_receive(r->population, &key, kept->started_at, kept->evidence);
-			}
-			saw(r, &key, one->seen_until);
-		}
-		i += n;
+		use_kept(r, a);
+		if (a->since != NONE)
+			a->read_from = a->seen_until == PQL_ALWAYS ? PQL_ALWAYS : a->seen_until + 1;
 	}
-	deconstruct_array(users, TEXTOID, -1, false, TYPALIGN_INT, &ids, &nulls, &nids);
-	for (int k = 0; k < nids; k++)
+	else
 	{
-		const PqlMember *came;
-		const PqlMember *seen;
-		PqlKey key;
-
-		if (nulls[k])
-			continue;
-		key_of(&key, DatumGetTextPP(ids[k]));
-		/* who has no trial has nothing to be judged */
-		if (r->model->per_trial && pql_population_find(r->population, &key) == NULL)
-			continue;
-		came = pql_population_find(r->came, &key);
-		seen = pql_population_find(r->seen, &key);
-		if (seen == NULL || came->since != NONE_CAME)
-			pql_population_admit_user(r->read, &key,
-									  seen == NULL || seen->since == PQL_ALWAYS ? PQL_ALWAYS
-																				: seen->since + 1);
+		a->read_from = PQL_ALWAYS;
+		a->reread = true;
+		a->sources = ALL_SOURCES;
 	}
+	/* where events start trials, all sources tell which there are */
+	for (int i = 0; i < r->nsources; i++)
+		if (r->sources[i].unreadable &&
+			(r->signups != NULL || (a->read_from != NONE && (a->sources & bit_of(i)) != 0)))
+			a->waits_for = r->sources[i].name;
+	if (m == NULL && r->model->per_trial)
+		a->read_from = NONE;
 }
 
 /* ---- events ---- */
@@ -366,14 +507,15 @@ take_gathered(void *state, TupleTableSlot *slot)
 {
 	Refresh *r = state;
 	PqlKey key;
+	Asked *a;
 	int64 started_at = slot->tts_isnull[1] ? PQL_ALWAYS : DatumGetTimestampTz(slot->tts_values[1]);
 
 	key_of(&key, DatumGetTextPP(slot->tts_values[0]));
-	if (r->model->per_trial && pql_population_find(r->population, &key) == NULL)
-		return;
-	pql_population_receive(r->population, &key, started_at, unpack(r, slot->tts_values[2]));
+	a = find_asked(r, &key);
+	pql_population_receive(r->population, &key, started_at,
+						   unpack(r, DatumGetByteaPP(slot->tts_values[2])));
 	if (!slot->tts_isnull[3])
-		saw(r, &key, DatumGetTimestampTz(slot->tts_values[3]));
+		a->seen_until = Max(a->seen_until, DatumGetTimestampTz(slot->tts_values[3]));
 }
 
 /* The subjects whose events are read, as arrays: parameters of pql.gather_query_of. */
@@ -403,20 +545,19 @@ add_span(Spans *s, Datum user, int64 started_at, int64 from, int64 until)
 
 /* Of one user: each trial until the next one; of whom none is known, everything. */
 static void
-add_spans(Refresh *r, Spans *s, const PqlKey *key, int64 from)
+add_spans(Refresh *r, Spans *s, const Asked *a)
 {
-	const PqlMember *m = pql_population_find(r->population, key);
-	Datum user = PointerGetDatum(cstring_to_text_with_len(key->id, key->length));
+	const PqlMember *m = pql_population_find(r->population, &a->key);
 	const PqlTrials *trials;
 
 	if (m == NULL || !pql_member_many(m))
 	{
-		add_span(s, user, m == NULL ? PQL_ALWAYS : m->since, from, PQL_NEVER);
+		add_span(s, a->id, m == NULL ? PQL_ALWAYS : m->since, a->read_from, PQL_NEVER);
 		return;
 	}
 	trials = pql_member_held(m);
 	for (int i = 0; i < trials->n; i++)
-		add_span(s, user, trials->trial[i].started_at, from,
+		add_span(s, a->id, trials->trial[i].started_at, a->read_from,
 				 i + 1 < trials->n ? trials->trial[i + 1].started_at : PQL_NEVER);
 }
 
@@ -427,28 +568,19 @@ say_which_source(void *name)
 }
 
 static void
-read_events(Refresh *r)
+read_events(Refresh *r, int source)
 {
-	const PqlPopulation *p = r->read;
 	Spans spans = {0};
 	ArrayBuildState **instants[] = {&spans.started_at, &spans.from, &spans.until};
 	PqlArgs args = {0};
-	ErrorContextCallback context = {error_context_stack, say_which_source, NULL};
-	ListCell *name;
-	ListCell *query;
+	ErrorContextCallback context = {error_context_stack, say_which_source, r->sources[source].name};
 
-	for (uint64 i = 0; i <= p->mask; i++)
+	for (int i = 0; i < r->nasked; i++)
 	{
-		char buffer[PQL_KEY_BYTES];
-		const char *id;
-		int length;
-		PqlKey key;
+		const Asked *a = &r->asked[i];
 
-		if (pql_member_free(&p->members[i]))
-			continue;
-		id = pql_member_id(&p->members[i], buffer, &length);
-		pql_key_make(&key, id, length);
-		add_spans(r, &spans, &key, p->members[i].since);
+		if (a->read_from != NONE && a->waits_for == NULL && (a->sources & bit_of(source)) != 0)
+			add_spans(r, &spans, a);
 	}
 	if (spans.users == NULL)
 		return;
@@ -458,41 +590,112 @@ read_events(Refresh *r)
 		pql_arg(&args, TIMESTAMPTZARRAYOID, makeArrayResult(*instants[i], CurrentMemoryContext),
 				false);
 	error_context_stack = &context;
-	forboth(name, r->sources, query, r->gathers)
-	{
-		context.arg = lfirst(name);
-		pql_query(lfirst(query), &args, PLAN, take_gathered, r);
-	}
+	pql_query(r->sources[source].gather, &args, PLAN, take_gathered, r);
 	error_context_stack = context.previous;
 }
 
 /* ---- judging ---- */
 
+static bool
+same_bytes(Datum a, Datum b)
+{
+	const struct varlena *x = (struct varlena *) DatumGetPointer(a);
+	const struct varlena *y = (struct varlena *) DatumGetPointer(b);
+
+	return VARSIZE_ANY_EXHDR(x) == VARSIZE_ANY_EXHDR(y) &&
+		   memcmp(VARDATA_ANY(x), VARDATA_ANY(y), VARSIZE_ANY_EXHDR(x)) == 0;
+}
+
+/* Is a verdict's column what is kept? By value are numbers and instants. */
+static bool
+same_column(const Kept *kept, int i, const Datum *values, const bool *nulls)
+{
+	static const bool by_value[PQL_VERDICT_EXPLANATION] = {
+		[1] = true, [2] = true, [6] = true, [7] = true};
+
+	if (kept->null[i] || nulls[i])
+		return kept->null[i] == nulls[i];
+	return by_value[i] ? kept->verdict[i] == values[i] : same_bytes(kept->verdict[i], values[i]);
+}
+
+/* Is the evidence what is kept? Packs it where it may not be. */
+static bool
+same_state(const Asked *a, const Kept *kept, const PqlEvidence *evidence, bytea **packed)
+{
+	*packed = NULL;
+	if (kept != NULL && kept->rev != 0 && a->read_from == NONE)
+		return true;
+	if (evidence != NULL)
+		*packed = pql_evidence_pack(evidence);
+	if (kept == NULL || kept->rev == 0 || kept->seen_until != a->seen_until)
+		return false;
+	return *packed == NULL || kept->packed == NULL
+			   ? *packed == kept->packed
+			   : same_bytes(PointerGetDatum(*packed), PointerGetDatum(kept->packed));
+}
+
+/* The verdict on a subject, and what of it is new. The first three columns are filled in. */
 static void
-judge(Refresh *r, const PqlKey *key, PqlProfile *profile, const PqlEvidence *evidence,
-	  Datum *values, bool *nulls)
+judge(Refresh *r, PqlProfile *profile, const PqlEvidence *evidence, Datum *values, bool *nulls)
 {
 	const PqlModel *model = r->model;
-	const PqlMember *read = pql_population_find(r->read, key);
-	const PqlMember *seen = pql_population_find(r->seen, key);
+	Datum *columns = values + ROW_VERDICT;
+	PqlKey key;
+	Asked *a;
+	Kept *kept;
 	PqlVerdict v;
+	bytea *packed;
+	bool new_verdict = false;
+	bool new_score;
+
+	key_of(&key, DatumGetTextPP(values[ROW_USER_ID]));
+	a = find_asked(r, &key);
+	if (a == NULL || a->waits_for != NULL)
+		return;
+	kept = a->kept;
+	while (kept != NULL && kept->started_at != DatumGetTimestampTz(values[ROW_STARTED_AT]))
+		kept = kept->next;
 
 	pql_judge_subject(model, evidence, profile, r->as_of, false, &v);
-	/* a lead will say why */
-	if (model->exact ? v.qualified_at != PQL_NEVER : v.status == PQL_QUALIFIED)
-		pql_judge_subject(model, evidence, profile, r->as_of, true, &v);
-	pql_verdict_values(r->words, &v, values + ROW_VERDICT, nulls + ROW_VERDICT);
-	if (v.first_met != NULL)
+	pql_verdict_values(r->words, &v, columns, nulls + ROW_VERDICT);
+	values[ROW_NEW_STATE] = BoolGetDatum(!same_state(a, kept, evidence, &packed));
+	values[ROW_EVIDENCE] = PointerGetDatum(packed);
+	nulls[ROW_EVIDENCE] = packed == NULL;
+	values[ROW_SEEN_UNTIL] = TimestampTzGetDatum(a->seen_until);
+	values[ROW_REV] = Int32GetDatum(kept == NULL ? 0 : kept->rev);
+	new_score = kept == NULL || !kept->scored;
+	if (!new_score)
 	{
-		values[ROW_VERDICT + PQL_VERDICT_EXPLANATION] =
+		/* all but next_change_at, which stands last */
+		for (int i = 0; i < PQL_VERDICT_EXPLANATION - 1; i++)
+			new_verdict |= !same_column(kept, i, columns, nulls + ROW_VERDICT);
+		new_score = new_verdict ||
+					!same_column(kept, PQL_VERDICT_EXPLANATION - 1, columns, nulls + ROW_VERDICT) ||
+					kept->no_account != nulls[ROW_ACCOUNT_ID] ||
+					(!kept->no_account && !same_bytes(kept->account_id, values[ROW_ACCOUNT_ID]));
+		values[ROW_STATUS_BEFORE] = kept->verdict[0];
+	}
+	else
+	{
+		new_verdict = true;
+		nulls[ROW_STATUS_BEFORE] = true;
+	}
+	values[ROW_NEW_VERDICT] = BoolGetDatum(new_verdict);
+	values[ROW_NEW_SCORE] = BoolGetDatum(new_score);
+	/* a lead will say why */
+	if (new_verdict && (model->exact ? v.qualified_at != PQL_NEVER : v.status == PQL_QUALIFIED))
+	{
+		pql_judge_subject(model, evidence, profile, r->as_of, true, &v);
+		columns[PQL_VERDICT_EXPLANATION] =
 			pql_verdict_explained(model, evidence, profile, &v, r->as_of, false);
 		nulls[ROW_VERDICT + PQL_VERDICT_EXPLANATION] = false;
 	}
-	nulls[ROW_EVIDENCE] = evidence == NULL;
-	if (evidence != NULL)
-		values[ROW_EVIDENCE] = PointerGetDatum(pql_evidence_pack(evidence));
-	values[ROW_SEEN_UNTIL] = TimestampTzGetDatum(seen == NULL ? PQL_ALWAYS : seen->since);
-	values[ROW_REREAD] = BoolGetDatum(read != NULL && read->since == PQL_ALWAYS);
+	values[ROW_CHANGED_AT] = TimestampTzGetDatum(new_verdict ? r->as_of : kept->changed_at);
+	values[ROW_REREAD] = BoolGetDatum(a->reread);
+	values[ROW_GONE] = BoolGetDatum(false);
+	nulls[ROW_WAITS_FOR] = true;
+	if (kept != NULL)
+		kept->judged = true;
 	tuplestore_putvalues(r->result->setResult, r->result->setDesc, values, nulls);
 }
 
@@ -521,9 +724,8 @@ take_profile(void *state, TupleTableSlot *slot)
 	values[ROW_USER_ID] = slot->tts_values[PQL_P_USER_ID];
 	values[ROW_ACCOUNT_ID] = slot->tts_values[PQL_P_ACCOUNT_ID];
 	nulls[ROW_ACCOUNT_ID] = slot->tts_isnull[PQL_P_ACCOUNT_ID];
-	values[ROW_STARTED_AT] = slot->tts_values[PQL_P_STARTED_AT];
-	nulls[ROW_STARTED_AT] = slot->tts_isnull[PQL_P_STARTED_AT];
-	judge(r, &key, pql_profile_of_row(r->rows, slot, subject.next_start, subject.paid_before),
+	values[ROW_STARTED_AT] = TimestampTzGetDatum(started_at);
+	judge(r, pql_profile_of_row(r->rows, slot, subject.next_start, subject.paid_before),
 		  subject.evidence, values, nulls);
 	CHECK_FOR_INTERRUPTS();
 }
@@ -532,27 +734,52 @@ take_profile(void *state, TupleTableSlot *slot)
 static void
 judge_the_rest(Refresh *r)
 {
-	PqlPopulation *p = r->population;
-
 	if (r->rows == NULL)
 		r->rows = pql_profile_rows(r->model, CreateTemplateTupleDesc(0), r->as_of, r->list_entries);
-	for (uint64 i = 0; i <= p->mask; i++)
+	for (int i = 0; i < r->nasked; i++)
 	{
-		PqlMember *m = &p->members[i];
+		const PqlMember *m = pql_population_find(r->population, &r->asked[i].key);
 		Datum values[ROW_COLUMNS];
 		bool nulls[ROW_COLUMNS] = {false};
-		char buffer[PQL_KEY_BYTES];
-		const char *id;
-		int length;
-		PqlKey key;
 
-		if (pql_member_free(m) || (m->held & PQL_HELD_SEEN) != 0 || m->since != PQL_ALWAYS)
+		if (m == NULL || (m->held & PQL_HELD_SEEN) != 0 || m->since != PQL_ALWAYS)
 			continue;
-		id = pql_member_id(m, buffer, &length);
-		pql_key_make(&key, id, length);
-		values[ROW_USER_ID] = PointerGetDatum(cstring_to_text_with_len(id, length));
-		nulls[ROW_ACCOUNT_ID] = nulls[ROW_STARTED_AT] = true;
-		judge(r, &key, pql_profile_of_nobody(r->rows), pql_member_held(m), values, nulls);
+		values[ROW_USER_ID] = r->asked[i].id;
+		nulls[ROW_ACCOUNT_ID] = true;
+		values[ROW_STARTED_AT] = TimestampTzGetDatum(PQL_ALWAYS);
+		judge(r, pql_profile_of_nobody(r->rows), pql_member_held(m), values, nulls);
+	}
+}
+
+/* Users who wait for a source, and subjects that are not there any more. */
+static void
+tell_the_rest(Refresh *r)
+{
+	for (int i = 0; i < r->nasked; i++)
+	{
+		const Asked *a = &r->asked[i];
+		Datum values[ROW_COLUMNS];
+		bool nulls[ROW_COLUMNS];
+
+		memset(nulls, true, sizeof(nulls));
+		nulls[ROW_USER_ID] = false;
+		values[ROW_USER_ID] = a->id;
+		if (a->waits_for != NULL)
+		{
+			nulls[ROW_WAITS_FOR] = false;
+			values[ROW_WAITS_FOR] = CStringGetTextDatum(a->waits_for);
+			tuplestore_putvalues(r->result->setResult, r->result->setDesc, values, nulls);
+			continue;
+		}
+		for (const Kept *kept = a->kept; kept != NULL; kept = kept->next)
+		{
+			if (kept->judged)
+				continue;
+			nulls[ROW_STARTED_AT] = nulls[ROW_GONE] = false;
+			values[ROW_STARTED_AT] = TimestampTzGetDatum(kept->started_at);
+			values[ROW_GONE] = BoolGetDatum(true);
+			tuplestore_putvalues(r->result->setResult, r->result->setDesc, values, nulls);
+		}
 	}
 }
 
@@ -578,46 +805,14 @@ read_model(Refresh *r, text *name)
 	r->model = pql_model_from_jsonb(r->document);
 }
 
-/* The earliest of the events that came, of each of the users. */
-static void
-note_what_came(Refresh *r, ArrayType *users, ArrayType *since)
-{
-	Datum *ids;
-	Datum *instants;
-	bool *no_id;
-	bool *no_instant;
-	int n;
-	int ninstants;
-
-	deconstruct_array(users, TEXTOID, -1, false, TYPALIGN_INT, &ids, &no_id, &n);
-	deconstruct_array(since, TIMESTAMPTZOID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-					  &instants, &no_instant, &ninstants);
-	if (n != ninstants)
-		ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-						errmsg("users and since are not equally many"),
-						errhint("Give an instant for each user.")));
-	for (int i = 0; i < n; i++)
-	{
-		PqlKey key;
-		PqlMember *m;
-
-		if (no_id[i])
-			continue;
-		key_of(&key, DatumGetTextPP(ids[i]));
-		m = pql_population_find(r->came, &key);
-		if (m == NULL)
-			m = pql_population_let_in(r->came, &key);
-		m->since = no_instant[i] ? PQL_ALWAYS : Min(DatumGetTimestampTz(instants[i]), NONE_CAME);
-	}
-}
-
 /*
- * pql.judge_users(model text, users text[], since timestamptz[], as_of timestamptz) → rows, not
- * strict: no rows when any is NULL.
+ * pql.judge_users(model text, users text[], sources text[], since timestamptz[], as_of timestamptz,
+ * unreadable text[]) → rows, not strict: no rows when any is NULL.
  *
- * The verdicts on all subjects of some users, and the evidence they rest on: that in pql.state with
- * the events that came, the earliest of them at `since` (infinity: none; -infinity: all are to be
- * read). ERROR: a source that is gone.
+ * The verdicts on all subjects of some users, the evidence they rest on (that in pql.state with the
+ * events that came from a source, the earliest of them at `since`; infinity: none, -infinity: all
+ * are to be read), and what of it is new. Sources in `unreadable` are not read: who needs them gets
+ * a row that says which one. ERROR: another source that cannot be read.
  */
 PG_FUNCTION_INFO_V1(pql_judge_users);
 Datum
@@ -626,25 +821,23 @@ pql_judge_users(PG_FUNCTION_ARGS)
 	Refresh *r = palloc0(sizeof(Refresh));
 	PqlArena *arena;
 	ArrayType *users;
-	PqlArgs args = {0};
 
 	InitMaterializedSRF(fcinfo, 0);
 	r->result = (ReturnSetInfo *) fcinfo->resultinfo;
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
-		return (Datum) 0;
+	for (int i = 0; i < PG_NARGS(); i++)
+		if (PG_ARGISNULL(i))
+			return (Datum) 0;
 	r->context = CurrentMemoryContext;
 	users = PG_GETARG_ARRAYTYPE_P(1);
-	r->as_of = PG_GETARG_TIMESTAMPTZ(3);
+	r->as_of = PG_GETARG_TIMESTAMPTZ(4);
 	read_model(r, PG_GETARG_TEXT_PP(0));
 	arena = pql_arena_new();
 	r->model->layout.arena = arena;
 	r->population = pql_population_new(r->model, arena, 0, PQL_HASH_RANGE);
-	r->came = pql_population_new(r->model, arena, 0, PQL_HASH_RANGE);
-	r->read = pql_population_new(r->model, arena, 0, PQL_HASH_RANGE);
-	r->seen = pql_population_new(r->model, arena, 0, PQL_HASH_RANGE);
-	note_what_came(r, users, PG_GETARG_ARRAYTYPE_P(2));
+	r->places = pql_population_new(r->model, arena, 0, PQL_HASH_RANGE);
 	r->words = pql_verdict_words(r->model);
-	read_queries(r, users);
+	read_queries(r, users, PG_GETARG_DATUM(5));
+	note_asked(r, users, PG_GETARG_ARRAYTYPE_P(2), PG_GETARG_ARRAYTYPE_P(3));
 	set_args(r, PointerGetDatum(users));
 	if (r->signups != NULL)
 		pql_query(r->signups, &r->args, PLAN, take_signups, r);
@@ -654,16 +847,15 @@ pql_judge_users(PG_FUNCTION_ARGS)
 		pql_query(r->lists, NULL, PQL_PLAN_AS_EVER, take_list_entry, r);
 	}
 	pql_query(r->keys, &r->args, PLAN, take_key, r);
-	pql_arg(&args, TEXTOID, PG_GETARG_DATUM(0), false);
-	pql_arg(&args, TEXTARRAYOID, PointerGetDatum(users), false);
-	pql_query("SELECT s.user_id, s.started_at, s.evidence, s.seen_until FROM pql.state s "
-			  "WHERE s.model = $1 AND s.user_id = ANY ($2) ORDER BY s.user_id, s.started_at",
-			  &args, PLAN, take_kept, r);
-	use_kept(r, users);
-	read_events(r);
+	read_kept(r, PG_GETARG_DATUM(0), users);
+	for (int i = 0; i < r->nasked; i++)
+		decide(r, &r->asked[i]);
+	for (int i = 0; i < r->nsources; i++)
+		read_events(r, i);
 	pql_query(r->profiles, &r->args, PLAN, take_profile, r);
 	if (!r->model->per_trial)
 		judge_the_rest(r);
+	tell_the_rest(r);
 	pql_arena_delete(arena);
 	return (Datum) 0;
 }

@@ -479,7 +479,38 @@ pql_shape_of(const PqlSource *source, Relation leaf, const PqlModel *model)
 	return shape;
 }
 
+bool
+pql_row_columns(const PqlSource *source, Relation rel, PqlRowColumns *columns)
+{
+	memset(columns, 0, sizeof(*columns));
+	columns->zone = source->zone;
+	for (int i = PQL_USER_ID; i <= PQL_EVENT; i++)
+	{
+		AttrNumber number;
+
+		if (source->column[i] == NULL)
+			continue;
+		number = get_attnum(RelationGetRelid(rel), source->column[i]);
+		if (number <= 0 || column_obstacle(RelationGetDescr(rel), number, i) != NULL)
+			return false;
+		columns->number[i] = number;
+		columns->last = Max(columns->last, number);
+		(void) column_type(TupleDescAttr(RelationGetDescr(rel), number - 1)->atttypid,
+						   &columns->type[i]);
+	}
+	return true;
+}
+
 /* ---- values ---- */
+
+int64
+pql_instant_of_local(PqlZone *zone, int64 local)
+{
+	/* what is in a year that counts by the clocks may not be so by UTC, and the other way round */
+	if (local < PQL_MIN_INSTANT - USECS_PER_DAY || local > PQL_MAX_INSTANT + USECS_PER_DAY)
+		return local;
+	return pql_from_local(zone, local);
+}
 
 int64
 pql_field_instant_slow(const PqlShape *shape, const char *field)
@@ -487,10 +518,7 @@ pql_field_instant_slow(const PqlShape *shape, const char *field)
 	int64 at;
 
 	memcpy(&at, field, sizeof(at));
-	/* what is in a year that counts by the clocks may not be so by UTC, and the other way round */
-	if (at < PQL_MIN_INSTANT - USECS_PER_DAY || at > PQL_MAX_INSTANT + USECS_PER_DAY)
-		return at;
-	return pql_from_local(shape->source->zone, at);
+	return pql_instant_of_local(shape->source->zone, at);
 }
 
 const char *

@@ -158,6 +158,21 @@ pql_row_fields(const PqlShape *shape, HeapTupleHeader tuple, const char **fields
 		fields[shape->same[2 * i]] = fields[shape->same[2 * i + 1]];
 }
 
+/* What of rows as the executor has them says whose they are, when, and what. */
+typedef struct PqlRowColumns
+{
+	AttrNumber number[PQL_PROPERTIES]; /* user, time, event; 0: all rows are one event */
+	PqlColumnType type[PQL_PROPERTIES];
+	AttrNumber last; /* of them */
+	PqlZone *zone;
+} PqlRowColumns;
+
+/* false: it takes a query to read them (paths into JSON, other types, a column that is gone). */
+extern bool pql_row_columns(const PqlSource *source, Relation rel, PqlRowColumns *columns);
+
+/* The instant at which the clocks of a zone show so much; what is no time of use stays as it is. */
+extern int64 pql_instant_of_local(PqlZone *zone, int64 local);
+
 /* An instant; PQL_NEVER where there is none or no finite one. */
 extern int64 pql_field_instant_slow(const PqlShape *shape, const char *field);
 

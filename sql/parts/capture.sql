@@ -51,36 +51,9 @@ COMMENT ON FUNCTION pql.mark_dirty(text[]) IS 'For sources without triggers: the
 -- ---- events ----
 
 CREATE FUNCTION pql.capture_events() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	-- the source as it was connected; a partition has the triggers of its parent
-	source text := TG_ARGV[0];
-	mapping jsonb := s.mapping FROM pql.sources s WHERE s.input = 'events' AND s.relation = source;
-	users text[];
-	since timestamptz[];
-	until timestamptz[];
-BEGIN
-	IF mapping IS NULL THEN
-		RETURN NULL; -- not connected any more
-	END IF;
-	BEGIN
-		IF TG_OP = 'TRUNCATE' THEN
-			PERFORM pql.mark_everybody('-infinity', 'truncate of ' || source);
-			RETURN NULL;
-		END IF;
-		EXECUTE format('SELECT array_agg(u.user_id), array_agg(u.since), array_agg(u.until) FROM (SELECT q.user_id, %s AS since, coalesce(max(q.occurred_at), ''infinity'') AS until FROM (%s) q WHERE q.user_id IS NOT NULL GROUP BY q.user_id) u',
-			-- rows without a time of use make a user known, no more
-			CASE TG_OP WHEN 'INSERT' THEN $q$coalesce(nullif(min(q.occurred_at), 'infinity'), '-infinity')$q$ ELSE $q$'-infinity'::timestamptz$q$ END,
-			concat_ws(' UNION ALL ', CASE WHEN TG_OP <> 'DELETE' THEN pql.source_query(TG_RELID, mapping, 'added') END,
-				CASE WHEN TG_OP <> 'INSERT' THEN pql.source_query(TG_RELID, mapping, 'removed') END)) INTO users, since, until;
-		PERFORM pql.mark(users, since, until, lower(TG_OP));
-	EXCEPTION WHEN OTHERS THEN
-		PERFORM pql.mark_everybody('-infinity', format('capture of %s failed: %s', source, SQLERRM));
-	END;
-	RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION pql.capture_events() IS 'Trigger of tables of events: marks the users of rows that came, went or changed.';
+LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pql_capture_events';
+COMMENT ON FUNCTION pql.capture_events() IS 'Trigger of tables of events: marks the users of rows that came, went or changed. Arguments: the source, its mapping, and how it is captured (trigger, or mark: only ids are looked at).';
 
 CREATE FUNCTION pql.tables_of(target regclass) RETURNS TABLE (relation regclass)
 LANGUAGE sql STABLE
@@ -95,8 +68,10 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.tables_of(regclass) IS 'A table and its partitions and children at all levels, but for foreign ones.';
 
-CREATE FUNCTION pql.create_capture(target regclass, source text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION pql.create_capture(input text, target regclass, handler regproc, VARIADIC arguments text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+-- whoever waits for a long load lets nobody else load meanwhile
+SET lock_timeout = '2s' AS $$
 DECLARE
 	part regclass;
 	kind record;
@@ -104,35 +79,35 @@ BEGIN
 	-- on the parent and on every part: a statement fires those of the table that it names
 	FOR part IN SELECT t.relation FROM pql.tables_of(target) t LOOP
 		FOR kind IN
-			SELECT * FROM (VALUES ('insert', 'REFERENCING NEW TABLE AS added'), ('update', 'REFERENCING OLD TABLE AS removed NEW TABLE AS added'),
-				('delete', 'REFERENCING OLD TABLE AS removed'), ('truncate', '')) k (event, tables)
+			SELECT format('pql_%s_%s', input, k.event) AS name, k.* FROM (VALUES ('insert', 'REFERENCING NEW TABLE AS added'),
+				('update', 'REFERENCING OLD TABLE AS removed NEW TABLE AS added'), ('delete', 'REFERENCING OLD TABLE AS removed'), ('truncate', '')) k (event, tables)
 		LOOP
-			EXECUTE format('DROP TRIGGER IF EXISTS pql_capture_%s ON %s', kind.event, part);
-			EXECUTE format('CREATE TRIGGER pql_capture_%1$s AFTER %1$s ON %2$s %3$s FOR EACH STATEMENT EXECUTE FUNCTION pql.capture_events(%4$L)',
-				kind.event, part, kind.tables, source);
-			EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER pql_capture_%s', part, kind.event);
+			EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', kind.name, part);
+			EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)', kind.name, kind.event, part, kind.tables, handler,
+				(SELECT string_agg(quote_literal(a), ', ') FROM unnest(arguments) a));
+			EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', part, kind.name);
 		END LOOP;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pql.create_capture(regclass, text) IS 'Puts the triggers of capture on a table of events and on its partitions.';
+COMMENT ON FUNCTION pql.create_capture(text, regclass, regproc, text[]) IS 'Puts the triggers of capture on a table of an input and on its partitions: which function they call, and with which arguments, the source''s name first.';
 
-CREATE FUNCTION pql.drop_capture(target regclass) RETURNS void
+CREATE FUNCTION pql.drop_capture(input text, target regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	found record;
 BEGIN
 	FOR found IN
-		SELECT t.tgname, t.tgrelid::regclass AS part FROM pg_trigger t
-		WHERE t.tgfoid = 'pql.capture_events'::regproc AND t.tgrelid IN (SELECT p.relation FROM pql.tables_of(target) p)
+		SELECT t.tgname, t.tgrelid::regclass AS part FROM pg_trigger t JOIN pql.tables_of(target) p ON p.relation = t.tgrelid
+		WHERE t.tgname IN ('pql_' || input || '_insert', 'pql_' || input || '_update', 'pql_' || input || '_delete', 'pql_' || input || '_truncate')
 	LOOP
 		EXECUTE format('DROP TRIGGER %I ON %s', found.tgname, found.part);
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pql.drop_capture(regclass) IS 'Takes them off again.';
+COMMENT ON FUNCTION pql.drop_capture(text, regclass) IS 'Takes them off again.';
 
-CREATE FUNCTION pql.watch_sources() RETURNS void
+CREATE FUNCTION pql.watch_sources(unreadable text[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	-- what is loaded earlier may be committed later
@@ -142,7 +117,7 @@ DECLARE
 	users text[];
 	latest timestamptz;
 BEGIN
-	FOR cursor IN SELECT s.relation, s.mapping, s.cursor_at FROM pql.source s WHERE s.input = 'events' AND s.capture = 'cursor' AND s.disconnected_at IS NULL LOOP
+	FOR cursor IN SELECT s.relation, s.mapping, s.cursor_at FROM pql.source s WHERE s.input = 'events' AND s.capture = 'cursor' AND s.disconnected_at IS NULL AND s.relation <> ALL (unreadable) LOOP
 		EXECUTE format('SELECT array_agg(DISTINCT q.user_id), max(q.received_at) FROM (%s) q WHERE q.received_at > $1 AND isfinite(q.received_at)',
 			pql.source_query(pql.source_relation(cursor.relation), cursor.mapping)) INTO users, latest USING coalesce(cursor.cursor_at - overlap, '-infinity');
 		-- the same rows as the last time are no news
@@ -154,19 +129,24 @@ BEGIN
 	END LOOP;
 	-- partitions attached since, and tables that took another's name
 	FOR unwatched IN
-		SELECT DISTINCT to_regclass(s.relation) AS target, s.relation
+		SELECT DISTINCT to_regclass(s.relation) AS target, s.relation, s.mapping, s.capture
 		FROM pql.sources s CROSS JOIN LATERAL pql.tables_of(to_regclass(s.relation)) t
-		WHERE s.input = 'events' AND s.capture IN ('trigger', 'mark')
+		WHERE s.input = 'events' AND s.capture IN ('trigger', 'mark') AND s.relation <> ALL (unreadable)
 			AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgfoid = 'pql.capture_events'::regproc)
 	LOOP
-		PERFORM pql.create_capture(unwatched.target, unwatched.relation);
-		PERFORM pql.mark_everybody('-infinity', 'new tables of ' || unwatched.relation);
+		BEGIN
+			PERFORM pql.create_capture('events', unwatched.target, 'pql.capture_events', unwatched.relation, unwatched.mapping::text, unwatched.capture);
+			PERFORM pql.mark_everybody('-infinity', 'new tables of ' || unwatched.relation);
+		EXCEPTION WHEN lock_not_available THEN
+			-- somebody loads it: the next time
+			NULL;
+		END;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pql.watch_sources() IS 'Puts triggers on tables of sources that have none: partitions attached and tables renamed since they were connected. What they hold is read then. And marks users of rows that sources with a cursor have loaded since the last time, or in the five minutes before.';
+COMMENT ON FUNCTION pql.watch_sources(text[]) IS 'Puts triggers on tables of sources that have none: partitions attached and tables renamed since they were connected. What they hold is read then. And marks users of rows that sources with a cursor have loaded since the last time, or in the five minutes before. Sources in unreadable are left out.';
 
-SELECT pql.create_capture('pql.event', 'pql.event');
+SELECT pql.create_capture('events', 'pql.event', 'pql.capture_events', 'pql.event', s.mapping::text, s.capture) FROM pql.sources s WHERE s.relation = 'pql.event';
 
 -- ---- what is known of users ----
 

@@ -4,13 +4,14 @@
 -- them and writes what came of it: in one snapshot, so that what is read, what is taken for done
 -- and what is written belong together. Whoever else writes state takes the same locks first.
 
-CREATE FUNCTION pql.judge_users(model text, users text[], since timestamptz[], as_of timestamptz)
+CREATE FUNCTION pql.judge_users(model text, users text[], sources text[], since timestamptz[], as_of timestamptz, unreadable text[])
 RETURNS TABLE (user_id text, account_id text, started_at timestamptz, status text, score int, potential int,
 	tier text, signals text[], exclusions text[], qualified_at timestamptz, next_change_at timestamptz, explanation jsonb,
-	evidence pql.evidence, seen_until timestamptz, reread boolean)
+	evidence pql.evidence, seen_until timestamptz, rev int, new_state boolean, new_verdict boolean, new_score boolean, changed_at timestamptz,
+	status_before text, reread boolean, gone boolean, waits_for text)
 LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1000 SET search_path = pg_catalog, pg_temp SET jit = off
 AS 'MODULE_PATHNAME', 'pql_judge_users';
-COMMENT ON FUNCTION pql.judge_users(text, text[], timestamptz[], timestamptz) IS 'The verdicts on all subjects of some users, from the evidence in pql.state and the events that came since then (since, for each user: as in pql.change). reread: all their events were read, for what is kept did not fit. Explained where the subject qualifies. In the snapshot of the calling statement.';
+COMMENT ON FUNCTION pql.judge_users(text, text[], text[], timestamptz[], timestamptz, text[]) IS 'The verdicts on all subjects of some users, from the evidence in pql.state and the events that came since then (sources and since, for each user: as in pql.change; a user may be named once for each source), and what of it differs from pql.state (rev: the row that was read; evidence only where it differs) and from pql.score. reread: all events of the user were read, for what is kept did not fit. gone: it is not a subject any more. waits_for: one of the sources in unreadable is needed, so the user was not judged. Explained where the subject newly qualifies. In the snapshot of the calling statement.';
 
 CREATE FUNCTION pql.gather_query_of(model jsonb, source text, users text[]) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -44,18 +45,18 @@ END
 $$;
 COMMENT ON FUNCTION pql.lock_users(text[]) IS 'Until the transaction ends, nobody else writes what is kept of these users. First of all locks, and in a statement of its own: what is read in the same one may be older than the lock.';
 
-CREATE FUNCTION pql.everybody() RETURNS TABLE (user_id text)
+CREATE FUNCTION pql.everybody(unreadable text[] DEFAULT '{}') RETURNS TABLE (user_id text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN QUERY EXECUTE format('SELECT p.user_id FROM pql.person p UNION SELECT t.user_id FROM pql.trial t UNION SELECT s.user_id FROM pql.state s%s',
 		-- users of whom only events are known count for models of users, and where events start trials
 		CASE WHEN NOT EXISTS (SELECT FROM pql.trial) OR EXISTS (SELECT FROM pql.active_model m WHERE NOT (pql.model_info(m.document)).per_trial)
-			THEN format(' UNION SELECT e.user_id FROM (%s) e', pql.event_query()) ELSE '' END);
+			THEN format(' UNION SELECT e.user_id FROM (%s) e', pql.event_query(NULL, NULL, unreadable)) ELSE '' END);
 END
 $$;
-COMMENT ON FUNCTION pql.everybody() IS 'Everybody whom a model might judge.';
+COMMENT ON FUNCTION pql.everybody(text[]) IS 'Everybody whom a model might judge, but for those of whom only a source in unreadable knows.';
 
-CREATE FUNCTION pql.later(users text[], as_of timestamptz) RETURNS TABLE (user_id text, due_at timestamptz)
+CREATE FUNCTION pql.later(users text[], as_of timestamptz, unreadable text[] DEFAULT '{}') RETURNS TABLE (user_id text, due_at timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF cardinality(users) = 0 THEN
@@ -70,43 +71,73 @@ BEGIN
 			UNION ALL SELECT p.user_id, f.recorded_at FROM pql.person p JOIN pql.fact f ON f.subject = p.account_id WHERE p.user_id = ANY ($1) AND f.name LIKE 'account.%%'
 			UNION ALL SELECT e.user_id, e.occurred_at FROM (%s) e WHERE e.user_id = ANY ($1)) l
 		WHERE l.at > $2 AND l.at < '10000-01-01 00:00Z'
-		GROUP BY l.user_id$q$, pql.event_query(NULL, users)) USING users, as_of;
+		GROUP BY l.user_id$q$, pql.event_query(NULL, users, unreadable)) USING users, as_of;
 END
 $$;
-COMMENT ON FUNCTION pql.later(text[], timestamptz) IS 'What is written of these users already, and does not count yet: when the first of it will.';
+COMMENT ON FUNCTION pql.later(text[], timestamptz, text[]) IS 'What is written of these users already, and does not count yet: when the first of it will. Sources in unreadable are left out.';
 
-CREATE FUNCTION pql.spread_marks() RETURNS bigint
+CREATE FUNCTION pql.spread_marks(unreadable text[] DEFAULT '{}') RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	spread bigint;
 BEGIN
-	IF NOT EXISTS (SELECT FROM pql.change c WHERE c.user_id IS NULL) THEN
+	IF NOT EXISTS (SELECT FROM pql.change c WHERE c.user_id IS NULL AND (c.waits_for = ANY (unreadable)) IS NOT TRUE) THEN
 		RETURN 0;
 	END IF;
-	WITH taken AS (DELETE FROM pql.change c WHERE c.user_id IS NULL RETURNING c.since, c.backfill, c.logged_at, c.reason)
+	WITH taken AS (
+		DELETE FROM pql.change c WHERE c.user_id IS NULL AND (c.waits_for = ANY (unreadable)) IS NOT TRUE
+		RETURNING c.since, c.backfill, c.logged_at, c.reason
+	), once AS (
+		SELECT min(t.since) AS since, bool_and(t.backfill) AS backfill, min(t.logged_at) AS logged_at, string_agg(DISTINCT t.reason, '; ') AS reason
+		FROM taken t HAVING count(*) > 0
+	), again AS (
+		-- whom only these sources know comes when they can be read
+		INSERT INTO pql.change (user_id, since, backfill, logged_at, waits_for, reason)
+		SELECT NULL, o.since, o.backfill, o.logged_at, unreadable[1], o.reason FROM once o WHERE unreadable <> '{}'
+	)
 	INSERT INTO pql.change (user_id, since, backfill, logged_at, reason)
-	SELECT u.user_id, t.since, t.backfill, t.logged_at, t.reason
-	FROM (SELECT min(taken.since) AS since, bool_and(taken.backfill) AS backfill, min(taken.logged_at) AS logged_at,
-			string_agg(DISTINCT taken.reason, '; ') AS reason FROM taken HAVING count(*) > 0) t
-	CROSS JOIN pql.everybody() u
-	WHERE u.user_id IS NOT NULL;
+	SELECT u.user_id, o.since, o.backfill, o.logged_at, o.reason FROM once o CROSS JOIN pql.everybody(unreadable) u WHERE u.user_id IS NOT NULL;
 	GET DIAGNOSTICS spread = ROW_COUNT;
 	RETURN spread;
 END
 $$;
-COMMENT ON FUNCTION pql.spread_marks() IS 'Turns marks for everybody into one for each user. Returns how many users.';
+COMMENT ON FUNCTION pql.spread_marks(text[]) IS 'Turns marks for everybody into one for each user. Returns how many users. Where some sources cannot be read, a mark stays for when they can.';
 
-CREATE FUNCTION pql.refresh_batch(as_of timestamptz DEFAULT now(), most_users int DEFAULT 1000, INOUT run_id bigint DEFAULT NULL,
+CREATE FUNCTION pql.pick_users(as_of timestamptz, most_users int, unreadable text[]) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN (
+		SELECT array_agg(DISTINCT p.user_id)
+		FROM (
+			(SELECT c.user_id FROM pql.change c
+			WHERE c.due_at <= as_of AND c.user_id IS NOT NULL
+				AND (unreadable = '{}' OR (c.source = ANY (unreadable)) IS NOT TRUE AND NOT EXISTS (SELECT FROM pql.change w WHERE w.user_id = c.user_id AND w.waits_for = ANY (unreadable)))
+			ORDER BY c.due_at, c.logged_at LIMIT most_users)
+			UNION ALL
+			(SELECT s.user_id FROM pql.score s
+			WHERE s.next_change_at <= as_of
+				AND (unreadable = '{}' OR NOT EXISTS (SELECT FROM pql.change w WHERE w.user_id = s.user_id AND w.waits_for = ANY (unreadable)))
+			ORDER BY s.next_change_at LIMIT most_users)
+		) p);
+END
+$$;
+COMMENT ON FUNCTION pql.pick_users(timestamptz, int, text[]) IS 'Up to so many users who are marked, and as many whose time has come; not those who wait for a source in unreadable. NULL: nobody is left. A hint only: what holds is read when they are locked.';
+
+CREATE FUNCTION pql.refresh_batch(as_of timestamptz DEFAULT now(), most_users int DEFAULT 1000, INOUT run_id bigint DEFAULT NULL, unreadable text[] DEFAULT '{}',
 	OUT users int, OUT reread int, OUT changed int, OUT triggered int, OUT lag interval)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET max_parallel_workers_per_gather = 0 SET jit = off SET lock_timeout = 0 AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET max_parallel_workers_per_gather = 0 SET jit = off SET lock_timeout = 0
+-- planned once, for some users whoever they are
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
 	picked text[];
 	expected int;
 	kept int;
+	waiting int;
+	ignored_rows jsonb;
 	began CONSTANT timestamptz := clock_timestamp();
 	last timestamptz := max(r.as_of) FROM pql.run r;
 BEGIN
-	IF as_of IS NULL OR NOT isfinite(as_of) OR most_users IS NULL OR most_users < 1 THEN
+	IF as_of IS NULL OR NOT isfinite(as_of) OR most_users IS NULL OR most_users < 1 OR unreadable IS NULL THEN
 		RAISE EXCEPTION 'as_of is no instant, or most_users not at least 1'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write pql.refresh_batch(now(), 1000).';
 	END IF;
@@ -116,132 +147,146 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It was as of %s.', last),
 				HINT = 'pql.score_all looks back to any instant, and writes nothing.';
 	END IF;
+	-- who holds a source for long (to alter it, say) ends this batch, rather than all that wait behind it; until the function returns
+	PERFORM set_config('lock_timeout', '10s', true);
 	IF run_id IS NULL THEN
-		PERFORM pql.watch_sources();
+		PERFORM pql.watch_sources(unreadable);
 	END IF;
-	PERFORM pql.spread_marks();
+	PERFORM pql.spread_marks(unreadable);
 
-	-- a hint only: what holds is read when they are locked
-	SELECT array_agg(DISTINCT p.user_id) INTO picked
-	FROM (
-		(SELECT c.user_id FROM pql.change c WHERE c.due_at <= refresh_batch.as_of ORDER BY c.due_at, c.logged_at LIMIT most_users)
-		UNION ALL
-		(SELECT s.user_id FROM pql.score s WHERE s.next_change_at <= refresh_batch.as_of ORDER BY s.next_change_at LIMIT most_users)
-	) p
-	WHERE p.user_id IS NOT NULL;
-	users := coalesce(cardinality(picked), 0);
+	users := 0;
 	reread := 0;
 	changed := 0;
 	triggered := 0;
-	IF users = 0 THEN
+	picked := pql.pick_users(as_of, most_users, unreadable);
+	IF picked IS NULL THEN
 		RETURN;
 	END IF;
+	users := cardinality(picked);
+	PERFORM set_config('lock_timeout', '0', true);
 	PERFORM pql.lock_users(picked);
-	-- who holds a source for long (to alter it, say) ends this batch, rather than all that wait behind it; until the function returns
 	PERFORM set_config('lock_timeout', '10s', true);
 	-- nobody is judged as of an earlier instant than before
 	as_of := greatest(as_of, (SELECT max(r.as_of) FROM pql.run r));
 
-	WITH claimed AS (
-		DELETE FROM pql.change c WHERE c.user_id = ANY (picked)
-		RETURNING c.user_id, c.until, c.backfill, c.due_at, c.logged_at
-	), asked AS MATERIALIZED (
-		SELECT array_agg(a.user_id ORDER BY a.user_id) AS users, array_agg(a.since ORDER BY a.user_id) AS since
+	WITH asked AS MATERIALIZED (
+		SELECT array_agg(a.user_id) AS users, array_agg(a.source) AS sources, array_agg(a.since) AS since
 		FROM (
-			SELECT u.user_id, coalesce(min(c.since) FILTER (WHERE c.due_at <= refresh_batch.as_of), 'infinity') AS since
-			FROM unnest(picked) u (user_id) LEFT JOIN pql.change c ON c.user_id = u.user_id AND c.user_id = ANY (picked)
-			GROUP BY u.user_id
+			SELECT u.user_id, c.source, coalesce(min(c.since), 'infinity') AS since
+			FROM unnest(picked) u (user_id)
+			LEFT JOIN pql.change c ON c.user_id = u.user_id AND c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
+			GROUP BY u.user_id, c.source
 		) a
 	), models AS MATERIALIZED (
 		SELECT m.model, m.version, m.exact_qualification AS exact, i.per_trial FROM pql.active_model m CROSS JOIN LATERAL pql.model_info(m.document) i
-	), judged AS MATERIALIZED (
-		SELECT m.model, m.version, m.exact, m.per_trial, j.user_id, coalesce(j.started_at, '-infinity') AS started_at, j.account_id, j.status, j.score,
-			j.potential, j.tier, j.signals, j.exclusions, j.qualified_at, j.next_change_at, j.explanation, j.evidence, j.seen_until, j.reread
+	), told AS MATERIALIZED (
+		SELECT m.model, m.version, m.exact, m.per_trial, j.*
 		FROM models m
 		CROSS JOIN asked
-		CROSS JOIN LATERAL pql.judge_users(m.model, asked.users, asked.since, refresh_batch.as_of) j
-	), compared AS MATERIALIZED (
-		SELECT j.*, coalesce(st.rev, 0) AS rev, s.status AS before,
-			st.user_id IS NULL OR st.evidence IS DISTINCT FROM j.evidence OR st.seen_until <> j.seen_until AS keeps_more,
-			(s.status, s.score, s.potential, s.tier, s.signals, s.exclusions, s.qualified_at)
-				IS DISTINCT FROM (j.status, j.score, j.potential, j.tier, j.signals, j.exclusions, j.qualified_at) AS differs,
-			(s.account_id, s.next_change_at) IS DISTINCT FROM (j.account_id, j.next_change_at) AS differs_unseen
-		FROM judged j
-		-- of the picked, told again: so that the planner looks them up
-		LEFT JOIN pql.state st ON st.user_id = j.user_id AND st.model = j.model AND st.started_at = j.started_at AND st.user_id = ANY (picked)
-		LEFT JOIN pql.score s ON s.user_id = j.user_id AND s.model = j.model AND s.started_at = j.started_at AND s.user_id = ANY (picked)
+		CROSS JOIN LATERAL pql.judge_users(m.model, asked.users, asked.sources, asked.since, refresh_batch.as_of, unreadable) j
+	), waits AS MATERIALIZED (
+		SELECT t.user_id, min(t.waits_for) AS waits_for FROM told t WHERE t.waits_for IS NOT NULL GROUP BY t.user_id
+	), judged AS MATERIALIZED (
+		SELECT t.* FROM told t WHERE unreadable = '{}' OR t.user_id NOT IN (SELECT w.user_id FROM waits w)
+	), claimed AS (
+		-- what is still to come is looked for again below, but not in sources that cannot be read: marks of that stay
+		DELETE FROM pql.change c WHERE c.user_id = ANY (picked) AND (unreadable = '{}' OR c.due_at <= refresh_batch.as_of
+			AND (c.source = ANY (unreadable)) IS NOT TRUE AND c.user_id NOT IN (SELECT w.user_id FROM waits w))
+		RETURNING c.user_id, c.until, c.backfill, c.due_at, c.logged_at
+	), postponed AS (
+		-- marked so, they are not picked again while the source cannot be read
+		INSERT INTO pql.change (user_id, since, until, waits_for, reason)
+		SELECT w.user_id, 'infinity', '-infinity', w.waits_for, 'source cannot be read' FROM waits w
 	), kept_now AS (
 		INSERT INTO pql.state AS o (user_id, model, started_at, evidence, seen_until, rev)
-		SELECT c.user_id, c.model, c.started_at, c.evidence, c.seen_until, c.rev + 1 FROM compared c WHERE c.keeps_more
+		SELECT j.user_id, j.model, j.started_at, j.evidence, j.seen_until, j.rev + 1 FROM judged j WHERE j.new_state
 		ON CONFLICT (user_id, model, started_at) DO UPDATE SET evidence = EXCLUDED.evidence, seen_until = EXCLUDED.seen_until, rev = EXCLUDED.rev WHERE o.rev = EXCLUDED.rev - 1
 		RETURNING 1
 	), forgotten AS (
-		DELETE FROM pql.state o WHERE o.user_id = ANY (picked) AND NOT EXISTS (
-			SELECT FROM judged j WHERE j.user_id = o.user_id AND j.model = o.model AND j.started_at = o.started_at)
+		DELETE FROM pql.state o USING judged j
+		WHERE o.user_id = ANY (ARRAY(SELECT g.user_id FROM judged g WHERE g.gone)) AND j.gone AND j.user_id = o.user_id AND j.model = o.model AND j.started_at = o.started_at
 	), unscored AS (
-		DELETE FROM pql.score o WHERE o.user_id = ANY (picked) AND NOT EXISTS (
-			SELECT FROM judged j WHERE j.user_id = o.user_id AND j.model = o.model AND j.started_at = o.started_at)
+		DELETE FROM pql.score o USING judged j
+		WHERE o.user_id = ANY (ARRAY(SELECT g.user_id FROM judged g WHERE g.gone)) AND j.gone AND j.user_id = o.user_id AND j.model = o.model AND j.started_at = o.started_at
 	), scored AS (
 		INSERT INTO pql.score AS o (user_id, model, started_at, version, account_id, status, score, potential, tier, signals, exclusions, qualified_at, next_change_at, changed_at)
-		SELECT c.user_id, c.model, c.started_at, c.version, c.account_id, c.status, c.score, c.potential, c.tier, c.signals, c.exclusions, c.qualified_at, c.next_change_at,
-			refresh_batch.as_of
-		FROM compared c WHERE c.differs OR c.differs_unseen
+		SELECT j.user_id, j.model, j.started_at, j.version, j.account_id, j.status, j.score, j.potential, j.tier, j.signals, j.exclusions, j.qualified_at, j.next_change_at, j.changed_at
+		FROM judged j WHERE j.new_score
 		ON CONFLICT (user_id, model, started_at) DO UPDATE SET version = EXCLUDED.version, account_id = EXCLUDED.account_id, status = EXCLUDED.status,
 			score = EXCLUDED.score, potential = EXCLUDED.potential, tier = EXCLUDED.tier, signals = EXCLUDED.signals, exclusions = EXCLUDED.exclusions,
-			qualified_at = EXCLUDED.qualified_at, next_change_at = EXCLUDED.next_change_at,
-			changed_at = CASE WHEN (o.status, o.score, o.potential, o.tier, o.signals, o.exclusions, o.qualified_at)
-				IS DISTINCT FROM (EXCLUDED.status, EXCLUDED.score, EXCLUDED.potential, EXCLUDED.tier, EXCLUDED.signals, EXCLUDED.exclusions, EXCLUDED.qualified_at)
-				THEN EXCLUDED.changed_at ELSE o.changed_at END
+			qualified_at = EXCLUDED.qualified_at, next_change_at = EXCLUDED.next_change_at, changed_at = EXCLUDED.changed_at
 	), noted AS (
 		INSERT INTO pql.score_history (user_id, model, started_at, changed_at, version, status, score, potential, tier, signals, exclusions, qualified_at)
-		SELECT c.user_id, c.model, c.started_at, refresh_batch.as_of, c.version, c.status, c.score, c.potential, c.tier, c.signals, c.exclusions, c.qualified_at
-		FROM compared c WHERE c.differs
+		SELECT j.user_id, j.model, j.started_at, j.changed_at, j.version, j.status, j.score, j.potential, j.tier, j.signals, j.exclusions, j.qualified_at
+		FROM judged j WHERE j.new_verdict
 		RETURNING 1
 	), won AS (
 		-- a trial qualifies once. Other subjects again, when the last lead has been closed for 90 days and they cross the line anew.
 		INSERT INTO pql.lead (user_id, model, started_at, number, account_id, version, status, score, tier, triggered_at, qualified_at, late, backfilled, explanation)
-		SELECT c.user_id, c.model, c.started_at, coalesce(l.number, 0) + 1, c.account_id, c.version, c.status, c.score, c.tier, refresh_batch.as_of, c.qualified_at,
-			c.status <> 'qualified' OR c.per_trial AND coalesce((SELECT t.ends_at FROM pql.trial t WHERE t.user_id = c.user_id AND t.started_at = c.started_at), c.started_at + interval '14 days') <= refresh_batch.as_of,
-			coalesce((SELECT bool_and(k.backfill) FROM claimed k WHERE k.user_id = c.user_id AND k.due_at <= refresh_batch.as_of), false), c.explanation
-		FROM compared c
-		LEFT JOIN LATERAL (SELECT o.number, o.closed_at FROM pql.lead o WHERE o.user_id = c.user_id AND o.model = c.model AND o.started_at = c.started_at
+		SELECT j.user_id, j.model, j.started_at, coalesce(l.number, 0) + 1, j.account_id, j.version, j.status, j.score, j.tier, refresh_batch.as_of, j.qualified_at,
+			j.status <> 'qualified' OR j.per_trial AND coalesce((SELECT t.ends_at FROM pql.trial t WHERE t.user_id = j.user_id AND t.started_at = j.started_at), j.started_at + interval '14 days') <= refresh_batch.as_of,
+			coalesce((SELECT bool_and(k.backfill) FROM claimed k WHERE k.user_id = j.user_id AND k.due_at <= refresh_batch.as_of), false), j.explanation
+		FROM judged j
+		LEFT JOIN LATERAL (SELECT o.number, o.closed_at FROM pql.lead o WHERE o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
 			ORDER BY o.number DESC LIMIT 1) l ON true
-		WHERE CASE WHEN c.exact THEN c.qualified_at IS NOT NULL AND l.number IS NULL
-			ELSE c.status = 'qualified' AND (l.number IS NULL
-				OR c.before IS DISTINCT FROM 'qualified' AND l.closed_at <= refresh_batch.as_of - interval '90 days') END
+		WHERE j.new_verdict AND CASE WHEN j.exact THEN j.qualified_at IS NOT NULL AND l.number IS NULL
+			ELSE j.status = 'qualified' AND (l.number IS NULL
+				OR j.status_before IS DISTINCT FROM 'qualified' AND l.closed_at <= refresh_batch.as_of - interval '90 days') END
 		ON CONFLICT (user_id, model, started_at, number) DO NOTHING
 		RETURNING user_id, lead_id, model, started_at, score, tier, qualified_at, late, backfilled
 	), logged AS (
 		INSERT INTO pql.lead_event (user_id, lead_id, event, occurred_at, details)
 		SELECT w.user_id, w.lead_id, 'pql_triggered', refresh_batch.as_of, jsonb_build_object('model', w.model, 'pql_score', w.score, 'priority_tier', w.tier,
-			'signals_met', c.signals, 'qualified_at', w.qualified_at, 'late', w.late, 'backfilled', w.backfilled)
-		FROM won w JOIN compared c ON c.user_id = w.user_id AND c.model = w.model AND c.started_at = w.started_at
+			'signals_met', j.signals, 'qualified_at', w.qualified_at, 'late', w.late, 'backfilled', w.backfilled)
+		FROM won w JOIN judged j ON j.user_id = w.user_id AND j.model = w.model AND j.started_at = w.started_at
 		RETURNING 1
 	), supported AS (
-		UPDATE pql.lead o SET unsupported_at = CASE WHEN c.qualified_at IS NULL THEN refresh_batch.as_of END FROM compared c
-		WHERE c.exact AND o.user_id = ANY (picked) AND o.user_id = c.user_id AND o.model = c.model AND o.started_at = c.started_at AND (o.unsupported_at IS NULL) <> (c.qualified_at IS NOT NULL)
+		UPDATE pql.lead o SET unsupported_at = CASE WHEN j.qualified_at IS NULL THEN refresh_batch.as_of END FROM judged j
+		WHERE o.user_id = ANY (ARRAY(SELECT n.user_id FROM judged n WHERE n.new_verdict AND n.exact)) AND j.new_verdict AND j.exact
+			AND o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at AND (o.unsupported_at IS NULL) <> (j.qualified_at IS NOT NULL)
 	), awaited AS (
 		INSERT INTO pql.change (user_id, since, due_at, reason)
-		SELECT l.user_id, l.due_at, l.due_at, 'later' FROM pql.later(ARRAY(SELECT DISTINCT k.user_id FROM claimed k WHERE k.until > refresh_batch.as_of), refresh_batch.as_of) l
+		SELECT l.user_id, l.due_at, l.due_at, 'later'
+		FROM pql.later(ARRAY(SELECT DISTINCT k.user_id FROM claimed k WHERE k.until > refresh_batch.as_of), refresh_batch.as_of, unreadable) l
+	), reported AS (
+		DELETE FROM pql.ignored g WHERE run_id IS NULL RETURNING g.source, g.reason, g.rows
 	)
-	SELECT (SELECT count(*) FROM compared c WHERE c.keeps_more), (SELECT count(*) FROM kept_now),
-		(SELECT count(DISTINCT c.user_id) FROM compared c WHERE c.reread), (SELECT count(*) FROM noted), (SELECT count(*) FROM logged),
-		(SELECT max(clock_timestamp() - greatest(k.logged_at, k.due_at)) FROM claimed k WHERE NOT k.backfill AND k.due_at <= refresh_batch.as_of)
-	INTO expected, kept, reread, changed, triggered, lag;
+	SELECT (SELECT count(*) FROM judged j WHERE j.new_state), (SELECT count(*) FROM kept_now), (SELECT count(*) FROM waits),
+		(SELECT count(DISTINCT j.user_id) FROM judged j WHERE j.reread), (SELECT count(*) FROM noted), (SELECT count(*) FROM logged),
+		(SELECT max(clock_timestamp() - greatest(k.logged_at, k.due_at)) FROM claimed k WHERE NOT k.backfill AND k.due_at <= refresh_batch.as_of),
+		(SELECT jsonb_object_agg(s.source, s.reasons) FROM (
+			SELECT r.source, jsonb_object_agg(r.reason, r.rows) AS reasons
+			FROM (SELECT i.source, i.reason, sum(i.rows) AS rows FROM reported i GROUP BY 1, 2) r GROUP BY r.source) s)
+	INTO expected, kept, waiting, reread, changed, triggered, lag, ignored_rows;
 	IF kept <> expected THEN
 		RAISE EXCEPTION 'what is kept of a user was changed by somebody else'
 			USING ERRCODE = 'serialization_failure', DETAIL = format('%s of %s rows of pql.state were as they had been read.', kept, expected),
 				HINT = 'Refresh again. Only pql writes pql.state, after pql.lock_users.';
 	END IF;
 	IF run_id IS NULL THEN
-		INSERT INTO pql.run AS r (as_of, started_at, finished_at) VALUES (as_of, began, clock_timestamp()) RETURNING r.run_id INTO run_id;
+		INSERT INTO pql.run AS r (as_of, started_at, finished_at, ignored) VALUES (as_of, began, clock_timestamp(), ignored_rows) RETURNING r.run_id INTO run_id;
 	END IF;
-	UPDATE pql.run r SET as_of = greatest(r.as_of, refresh_batch.as_of), users = r.users + refresh_batch.users, reread = r.reread + refresh_batch.reread,
+	UPDATE pql.run r SET as_of = greatest(r.as_of, refresh_batch.as_of), users = r.users + refresh_batch.users - waiting, reread = r.reread + refresh_batch.reread,
 		changed = r.changed + refresh_batch.changed, triggered = r.triggered + refresh_batch.triggered, lag = greatest(r.lag, refresh_batch.lag)
 	WHERE r.run_id = refresh_batch.run_id;
 END
 $$;
-COMMENT ON FUNCTION pql.refresh_batch(timestamptz, int, bigint) IS 'Brings up to most_users users (and as many whose time has come) up to date, in this transaction: for who cannot CALL pql.refresh. run_id: what the call before returned, to go on with the same run; NULL: a new one, which looks for news in sources without triggers first. users 0: nothing was left to do. In READ COMMITTED; a transaction that refreshes several batches keeps their locks. ERROR: as_of NULL, or a minute or more earlier than that of the last refresh; within it, that of the last one holds.';
+COMMENT ON FUNCTION pql.refresh_batch(timestamptz, int, bigint, text[]) IS 'Brings up to most_users users (and as many whose time has come) up to date, in this transaction: for who cannot CALL pql.refresh. run_id: what the call before returned, to go on with the same run; NULL: a new one, which looks for news in sources without triggers first. unreadable: sources not to be read; who needs them stays marked. users 0: nothing was left to do. In READ COMMITTED; a transaction that refreshes several batches keeps their locks. ERROR: as_of NULL, or a minute or more earlier than that of the last refresh (within it, that of the last one holds); a source that cannot be read.';
+
+CREATE FUNCTION pql.unreadable_sources(unreadable text[] DEFAULT '{}') RETURNS TABLE (relation text, message text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
+BEGIN
+	FOR relation IN SELECT s.relation FROM pql.sources s WHERE s.input = 'events' AND s.relation <> ALL (unreadable) ORDER BY s.relation LOOP
+		BEGIN
+			EXECUTE format('SELECT FROM (%s) q LIMIT 0', pql.source_query(pql.source_relation(relation), (SELECT s.mapping FROM pql.sources s WHERE s.relation = unreadable_sources.relation)));
+		EXCEPTION WHEN OTHERS THEN
+			message := SQLERRM;
+			RETURN NEXT;
+		END;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pql.unreadable_sources(text[]) IS 'Sources, but for those in unreadable, that are gone, have lost a column or changed its type, are locked or may not be read; and what the server says.';
 
 CREATE PROCEDURE pql.note_failure(run bigint, as_of timestamptz, message text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -263,6 +308,10 @@ DECLARE
 	run pg_catalog.int8;
 	done pg_catalog.int8 := 0;
 	told pg_catalog.timestamptz := pg_catalog.clock_timestamp();
+	-- sources that cannot be read, and what was said of each
+	unreadable pg_catalog.text[] := '{}';
+	messages pg_catalog.text[] := '{}';
+	source pg_catalog.text;
 	message pg_catalog.text;
 	detail pg_catalog.text;
 	hint pg_catalog.text;
@@ -274,20 +323,25 @@ BEGIN
 		SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 		BEGIN
 			message := NULL;
-			batch := pql.refresh_batch(as_of, 1000, run);
+			batch := pql.refresh_batch(as_of, 1000, run, unreadable);
 		EXCEPTION
 			WHEN serialization_failure OR deadlock_detected THEN
 				CONTINUE; -- somebody was faster: again
 			WHEN OTHERS THEN
 				GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
-				-- which source it was is the first thing to know
-				message := pg_catalog.concat_ws(', ', message, pg_catalog.substring(context, 'reading source [^\n]*'));
 		END;
 		IF message IS NOT NULL THEN
-			CALL pql.note_failure(run, as_of, message);
-			COMMIT;
-			RAISE EXCEPTION 'refresh stopped: %', message
-				USING DETAIL = detail, HINT = pg_catalog.concat_ws(' ', NULLIF(hint, ''), 'What was done before is kept, and the rest still marked: refresh again when this is mended.');
+			-- a source that cannot be read stops nobody who does not need it
+			source := coalesce(pg_catalog.substring(context, 'reading source ([^\n]*)'), (SELECT u.relation FROM pql.unreadable_sources(unreadable) u LIMIT 1));
+			IF source IS NULL OR source OPERATOR(pg_catalog.=) ANY (unreadable) THEN
+				CALL pql.note_failure(run, as_of, message);
+				COMMIT;
+				RAISE EXCEPTION 'refresh stopped: %', message
+					USING DETAIL = detail, HINT = pg_catalog.concat_ws(' ', NULLIF(hint, ''), 'What was done before is kept, and the rest still marked: refresh again when this is mended.');
+			END IF;
+			unreadable := unreadable OPERATOR(pg_catalog.||) source;
+			messages := messages OPERATOR(pg_catalog.||) pg_catalog.format('%s: %s', source, pg_catalog.concat_ws('. ', message, NULLIF(hint, '')));
+			CONTINUE;
 		END IF;
 		EXIT WHEN batch.users OPERATOR(pg_catalog.=) 0;
 		IF run IS NULL THEN
@@ -300,13 +354,18 @@ BEGIN
 			RAISE NOTICE '% users refreshed, % left', done, (SELECT p.remaining FROM pql.progress p);
 		END IF;
 	END LOOP;
-	IF run IS NOT NULL THEN
+	IF messages OPERATOR(pg_catalog.<>) '{}' THEN
+		CALL pql.note_failure(run, as_of, pg_catalog.array_to_string(messages, E'\n'));
+		COMMIT;
+		RAISE EXCEPTION 'refresh could not read %', pg_catalog.array_to_string(unreadable, ', ')
+			USING DETAIL = pg_catalog.array_to_string(messages, E'\n'), HINT = 'Who has nothing new there was refreshed. The others stay marked: refresh again when this is mended.';
+	ELSIF run IS NOT NULL THEN
 		UPDATE pql.run r SET finished_at = pg_catalog.clock_timestamp() WHERE r.run_id OPERATOR(pg_catalog.=) run;
 		COMMIT;
 	END IF;
 END
 $$;
-COMMENT ON PROCEDURE pql.refresh(timestamptz) IS 'Brings everything up to date: judges users whose events or facts have changed, or whose time has come, and writes pql.score, pql.score_history, pql.lead and pql.lead_event. In batches, each committed, so that it can be ended anywhere and run again; safe to run as often as one likes, also twice at once. Not inside a transaction block: pql.refresh_batch is for that.';
+COMMENT ON PROCEDURE pql.refresh(timestamptz) IS 'Brings everything up to date: judges users whose events or facts have changed, or whose time has come, and writes pql.score, pql.score_history, pql.lead and pql.lead_event. In batches, each committed, so that it can be ended anywhere and run again; safe to run as often as one likes, also twice at once. Not inside a transaction block: pql.refresh_batch is for that. A source that cannot be read is an ERROR at the end, when everybody who does not need it has been refreshed.';
 
 CREATE VIEW pql.progress AS
 SELECT CASE WHEN r.run_id IS NULL THEN 'waiting' ELSE 'refreshing' END AS phase, coalesce(r.users, 0) AS done, c.waiting AS remaining,

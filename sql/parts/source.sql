@@ -218,15 +218,15 @@ END
 $$;
 COMMENT ON FUNCTION pql.source_events(text, timestamptz, text[]) IS 'The query over a source''s events that count: those of a user, loaded by known_at, once each.';
 
-CREATE FUNCTION pql.event_query(known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL) RETURNS text
+CREATE FUNCTION pql.event_query(known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, unreadable text[] DEFAULT '{}') RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT coalesce(string_agg(pql.source_events(s.relation, known_at, only_users), ' UNION ALL ' ORDER BY s.relation),
 		'SELECT NULL::text AS user_id, NULL::timestamptz AS occurred_at, NULL::text AS event, NULL::jsonb AS properties WHERE false')
 	FROM pql.sources s
-	WHERE s.input = 'events';
+	WHERE s.input = 'events' AND s.relation <> ALL (unreadable);
 END;
-COMMENT ON FUNCTION pql.event_query(timestamptz, text[]) IS 'The query over the events of all sources that count (user_id, occurred_at, event, properties).';
+COMMENT ON FUNCTION pql.event_query(timestamptz, text[], text[]) IS 'The query over the events of all sources that count (user_id, occurred_at, event, properties), but for sources in unreadable.';
 
 CREATE FUNCTION pql.events_named(name text, as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
 RETURNS TABLE (user_id text, occurred_at timestamptz, properties jsonb)
@@ -355,10 +355,10 @@ BEGIN
 	END IF;
 	DELETE FROM pql.source o WHERE o.input = connect_table.input AND o.relation = qualified;
 	IF watched THEN
-		PERFORM pql.drop_capture(target);
+		PERFORM pql.drop_capture(input, target);
 		IF coalesce(capture, 'trigger') IN ('trigger', 'mark') THEN
 			BEGIN
-				PERFORM pql.create_capture(target, qualified);
+				PERFORM pql.create_capture(input, target, 'pql.capture_events', qualified, given::text, coalesce(capture, 'trigger'));
 			EXCEPTION WHEN insufficient_privilege THEN
 				IF capture IS NOT NULL THEN
 					RAISE;
@@ -426,7 +426,7 @@ BEGIN
 	END IF;
 	DELETE FROM pql.source o WHERE o.input = disconnect_table.input AND o.relation = qualified;
 	IF target IS NOT NULL AND qualified <> 'pql.event' THEN
-		PERFORM pql.drop_capture(target);
+		PERFORM pql.drop_capture(input, target);
 	END IF;
 	PERFORM pql.mark_everybody('-infinity', 'disconnected ' || qualified, true);
 	IF qualified = 'pql.event' THEN

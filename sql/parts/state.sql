@@ -9,6 +9,8 @@ CREATE TABLE pql.change (
 	backfill boolean NOT NULL DEFAULT false,
 	due_at timestamptz NOT NULL DEFAULT '-infinity',
 	logged_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	source text,
+	waits_for text,
 	reason text
 );
 CREATE INDEX change_by_user ON pql.change (user_id);
@@ -19,6 +21,16 @@ COMMENT ON COLUMN pql.change.since IS 'The earliest of the events that came. -in
 COMMENT ON COLUMN pql.change.until IS 'The latest of them; infinity: it is not known whether something is still to come.';
 COMMENT ON COLUMN pql.change.backfill IS 'Nothing happened to the user: a model was activated, or history was connected. Leads found so are flagged.';
 COMMENT ON COLUMN pql.change.due_at IS 'Not before: an event, a trial or a fact is in the future still.';
+COMMENT ON COLUMN pql.change.source IS 'Where the events are; NULL: anywhere.';
+COMMENT ON COLUMN pql.change.waits_for IS 'A source without which the user could not be judged, and which could not be read.';
+
+CREATE TABLE pql.ignored (
+	source text NOT NULL,
+	reason text NOT NULL,
+	rows bigint NOT NULL
+);
+COMMENT ON TABLE pql.ignored IS 'Rows loaded that can never count, until the next refresh puts them into its report. Not dumped.';
+COMMENT ON COLUMN pql.ignored.reason IS 'As in pql.ignored_rows.';
 
 CREATE TABLE pql.state (
 	user_id text NOT NULL,
@@ -143,6 +155,7 @@ CREATE TABLE pql.run (
 	reread bigint NOT NULL DEFAULT 0,
 	changed bigint NOT NULL DEFAULT 0,
 	triggered bigint NOT NULL DEFAULT 0,
+	ignored jsonb,
 	lag interval,
 	error text
 );
@@ -151,6 +164,7 @@ COMMENT ON COLUMN pql.run.users IS 'Users judged.';
 COMMENT ON COLUMN pql.run.reread IS 'Of whom events were read again.';
 COMMENT ON COLUMN pql.run.changed IS 'Verdicts that differ from before.';
 COMMENT ON COLUMN pql.run.triggered IS 'Leads.';
+COMMENT ON COLUMN pql.run.ignored IS 'Rows loaded since the run before that can never count: how many, by source and reason.';
 COMMENT ON COLUMN pql.run.lag IS 'From the change to the verdict, the longest (backfills not counted).';
 COMMENT ON COLUMN pql.run.error IS 'What ended it, if anything did; what was done by then is kept.';
 

@@ -88,6 +88,7 @@ SELECT is(t.refresh('2026-03-12')::text, '(0,0,0,0)', 'again: nothing to do');
 CREATE TABLE t.before AS TABLE pql.score;
 INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u001', '2026-03-11 23:00', 'heartbeat'), (NULL, '2026-03-11', 'heartbeat'), ('u001', NULL, 'heartbeat');
 SELECT is((t.refresh('2026-03-12')).users, 1, 'an event: its user is judged');
+SELECT is((SELECT r.ignored FROM pql.run r WHERE r.users > 0 ORDER BY r.run_id DESC LIMIT 1), '{"pql.event": {"no user": 1, "no time": 1}}', 'and the run reports the rows that can never count');
 SELECT is(t.wrong(), '', 'and rightly');
 SELECT is_empty($$SELECT s.user_id, s.model, s.status, s.score, s.signals, s.changed_at FROM pql.score s EXCEPT SELECT b.user_id, b.model, b.status, b.score, b.signals, b.changed_at FROM t.before b$$,
 	'no verdict changed');

@@ -95,22 +95,43 @@ all_is_well('after a timeout');
 
 run("CREATE TABLE app.events AS SELECT user_id, occurred_at, event FROM pql.event LIMIT 100; CREATE VIEW app.seen AS SELECT * FROM app.events; SELECT pql.connect('events', 'app.seen');");
 is(run("CALL pql.refresh();"), '', 'a view is connected');
-run("DROP VIEW app.seen; INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u9', now() - interval '1 minute', 'session_start');");
-like(run("CALL pql.refresh();"), qr/refresh stopped: source app\.seen is not there.*HINT:.*pql\.disconnect\('events', 'app\.seen'\).*still marked/s, 'a source that is gone stops it, and the error says how to go on');
+# Who has nothing new in a source that cannot be read is judged; who needs it (all events of u11 are read again) waits, and nothing is lost.
+sub seen { run("SELECT bool_and(s.seen_until > now() - interval '10 minutes') FROM pql.state s WHERE s.user_id = '$_[0]';") }
+run("DROP VIEW app.seen; DELETE FROM pql.event WHERE user_id = 'u11' AND occurred_at = (SELECT max(e.occurred_at) FROM pql.event e WHERE e.user_id = 'u11');
+	INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u9', now() - interval '1 minute', 'session_start'), ('u11', now() - interval '1 minute', 'session_start');");
+for my $again ('', ' again') {
+	like(run("CALL pql.refresh();"), qr/refresh could not read app\.seen.*source app\.seen is not there.*pql\.disconnect\('events', 'app\.seen'\).*stay marked/s,
+		"a source that is gone is named, and the error says how to go on$again");
+}
+is(seen('u9'), "t\n", 'others are judged');
+is(run("SELECT user_id, bool_or(waits_for = 'app.seen') FROM pql.change GROUP BY 1;"), "u11|t\n", 'and who needs it waits');
 like(run("SELECT error FROM pql.run ORDER BY run_id DESC LIMIT 1;"), qr/app\.seen is not there/, 'it is reported');
-is(run("SELECT count(*) > 0 FROM pql.change;"), "t\n", 'and nothing is lost');
+run("INSERT INTO pql.list_entry VALUES ('a list', 'a');");
+like(run("CALL pql.refresh();"), qr/could not read app\.seen/, 'everybody can be judged meanwhile');
+is(run("SELECT DISTINCT waits_for FROM pql.change WHERE user_id IS NULL;"), "app.seen\n", 'but whom only that source knows');
 run("SELECT pql.disconnect('events', 'app.seen');");
 is(run("CALL pql.refresh();"), '', 'when it is mended it goes on');
+is(seen('u11'), "t\n", 'with who waited');
 all_is_well('after that');
 
-
 run("CREATE TABLE app.held AS SELECT user_id, occurred_at, event FROM pql.event LIMIT 50; SELECT pql.connect('events', 'app.held');");
-run("CALL pql.refresh(); INSERT INTO app.held VALUES ('u10', now() - interval '1 minute', 'session_start');");
+run("CALL pql.refresh(); INSERT INTO app.held VALUES ('u10', now() - interval '1 minute', 'session_start');
+	INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u12', now() - interval '1 minute', 'session_start');");
 my $holder = start("BEGIN; LOCK TABLE app.held; SELECT pg_sleep(14);");
 sleep(1);
-like(run("CALL pql.refresh();"), qr/refresh stopped: canceling statement due to lock timeout, reading source app\.held/, 'a source that somebody holds ends it, by name');
+like(run("CALL pql.refresh();"), qr/refresh could not read app\.held.*lock timeout/s, 'a source that somebody holds is named');
+is(seen('u12'), "t\n", 'and others are judged');
 finish($holder);
-is(run("CALL pql.refresh(); SELECT pql.disconnect('events', 'app.held'); CALL pql.refresh();"), "\n", 'and when it is free again it goes on');
+is(run("CALL pql.refresh(); SELECT pql.disconnect('events', 'app.held'); CALL pql.refresh();"), "\n", 'when it is free again it goes on');
+all_is_well('after that');
+
+# What is wrong with a row shows only when it is read.
+run("CREATE TABLE app.loose (user_id text, doc jsonb); INSERT INTO app.loose VALUES ('u13', '{\"at\": \"2026-01-01T00:00:00Z\"}');
+	SELECT pql.connect('events', 'app.loose', mapping => '{\"occurred_at\": \"doc.at\", \"event\": {\"is\": \"session_start\"}}');");
+run("CALL pql.refresh();");
+is(run("INSERT INTO app.loose VALUES ('u13', '{\"at\": \"once upon a time\"}');"), '', 'who loads nonsense may');
+like(run("CALL pql.refresh();"), qr/refresh could not read app\.loose.*once upon a time/s, 'the source is named');
+is(run("DELETE FROM app.loose WHERE doc ->> 'at' LIKE 'once%'; CALL pql.refresh(); SELECT pql.disconnect('events', 'app.loose'); CALL pql.refresh();"), "\n", 'without it refresh goes on');
 all_is_well('after that');
 
 
