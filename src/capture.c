@@ -54,12 +54,20 @@ typedef struct Marked
 	char status;
 } Marked;
 
+/* Short ids stand in the key itself. */
+static inline bool
+same_key(const PqlKey *a, const PqlKey *b)
+{
+	return a->length == b->length && a->word[0] == b->word[0] && a->word[1] == b->word[1] &&
+		   (a->length <= PQL_KEY_BYTES || memcmp(a->id, b->id, a->length) == 0);
+}
+
 #define SH_PREFIX marked
 #define SH_ELEMENT_TYPE Marked
 #define SH_KEY_TYPE PqlKey
 #define SH_KEY key
 #define SH_HASH_KEY(table, k) ((uint32) ((k).hash >> 32))
-#define SH_EQUAL(table, a, b) ((a).length == (b).length && memcmp((a).id, (b).id, (a).length) == 0)
+#define SH_EQUAL(table, a, b) same_key(&(a), &(b))
 #define SH_SCOPE static inline
 #define SH_DECLARE
 #define SH_DEFINE

@@ -87,7 +87,8 @@ pql_query(const char *sql, const PqlArgs *args, int plan, PqlTakeRow take, void 
 			options.params->params[i].ptype = args->type[i];
 			options.params->params[i].value = args->value[i];
 			options.params->params[i].isnull = args->null[i];
-			options.params->params[i].pflags = PARAM_FLAG_CONST;
+			/* how many values of an array are there would be looked up one by one */
+			options.params->params[i].pflags = (plan & PQL_PLAN_FEW) != 0 ? 0 : PARAM_FLAG_CONST;
 		}
 	}
 	result = SPI_execute_extended(sql, &options);

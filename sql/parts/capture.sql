@@ -82,7 +82,9 @@ BEGIN
 			SELECT format('pql_%s_%s', input, k.event) AS name, k.* FROM (VALUES ('insert', 'REFERENCING NEW TABLE AS added'),
 				('update', 'REFERENCING OLD TABLE AS removed NEW TABLE AS added'), ('delete', 'REFERENCING OLD TABLE AS removed'), ('truncate', '')) k (event, tables)
 		LOOP
-			EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', kind.name, part);
+			IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = part AND t.tgname = kind.name) THEN
+				EXECUTE format('DROP TRIGGER %I ON %s', kind.name, part);
+			END IF;
 			EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)', kind.name, kind.event, part, kind.tables, handler,
 				(SELECT string_agg(quote_literal(a), ', ') FROM unnest(arguments) a));
 			EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', part, kind.name);

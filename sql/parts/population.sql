@@ -86,7 +86,9 @@ BEGIN
 		keys := format('SELECT t.user_id, t.started_at, t.converted_at FROM %s t WHERE %s AND %s', trials, in_range, format(share, 't'))
 			|| format(' AND (($5 IS NULL AND $6 IS NULL) OR t.user_id IN (SELECT o.user_id FROM %s o WHERE %s))', trials, format(asked, 'o'));
 		subjects := format('(SELECT t.* FROM %s t WHERE %s AND t.started_at <= $1 AND %s AND %s)', trials, in_range, format(share, 't'), format(asked, 't'));
-		people := format('%s s LEFT JOIN pql.person p ON p.user_id = s.user_id AND %s', subjects, format(share, 'p'));
+		people := format('%s s LEFT JOIN pql.person p ON p.user_id = s.user_id', subjects)
+			-- a few are looked up one by one
+			|| CASE WHEN only_users IS NULL THEN ' AND ' || format(share, 'p') ELSE '' END;
 	ELSE
 		-- users with a trial or a row of their own; what is said of a trial is said of the latest
 		people := format($q$(SELECT t.user_id, min(t.started_at) AS started_at, min(t.converted_at) AS converted_at%s

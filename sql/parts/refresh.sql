@@ -62,14 +62,15 @@ BEGIN
 	IF cardinality(users) = 0 THEN
 		RETURN;
 	END IF;
+	-- as a subquery, for the planner would look up how many rows each user has
 	RETURN QUERY EXECUTE format($q$
 		SELECT l.user_id, min(l.at) FROM (
-			SELECT t.user_id, t.started_at AS at FROM pql.trial t WHERE t.user_id = ANY ($1)
-			UNION ALL SELECT t.user_id, t.converted_at FROM pql.trial t WHERE t.user_id = ANY ($1)
-			UNION ALL SELECT p.user_id, v.at FROM pql.person p, unnest(ARRAY[p.signed_up_at, p.paid_at, p.opted_out_at, p.suppressed_at]) v (at) WHERE p.user_id = ANY ($1)
-			UNION ALL SELECT f.subject, f.recorded_at FROM pql.fact f WHERE f.subject = ANY ($1)
-			UNION ALL SELECT p.user_id, f.recorded_at FROM pql.person p JOIN pql.fact f ON f.subject = p.account_id WHERE p.user_id = ANY ($1) AND f.name LIKE 'account.%%'
-			UNION ALL SELECT e.user_id, e.occurred_at FROM (%s) e WHERE e.user_id = ANY ($1)) l
+			SELECT t.user_id, t.started_at AS at FROM pql.trial t WHERE t.user_id = ANY ((SELECT $1)::text[])
+			UNION ALL SELECT t.user_id, t.converted_at FROM pql.trial t WHERE t.user_id = ANY ((SELECT $1)::text[])
+			UNION ALL SELECT p.user_id, v.at FROM pql.person p, unnest(ARRAY[p.signed_up_at, p.paid_at, p.opted_out_at, p.suppressed_at]) v (at) WHERE p.user_id = ANY ((SELECT $1)::text[])
+			UNION ALL SELECT f.subject, f.recorded_at FROM pql.fact f WHERE f.subject = ANY ((SELECT $1)::text[])
+			UNION ALL SELECT p.user_id, f.recorded_at FROM pql.person p JOIN pql.fact f ON f.subject = p.account_id WHERE p.user_id = ANY ((SELECT $1)::text[]) AND f.name LIKE 'account.%%'
+			UNION ALL SELECT e.user_id, e.occurred_at FROM (%s) e WHERE e.user_id = ANY ((SELECT $1)::text[])) l
 		WHERE l.at > $2 AND l.at < '10000-01-01 00:00Z'
 		GROUP BY l.user_id$q$, pql.event_query(NULL, users, unreadable)) USING users, as_of;
 END
@@ -189,9 +190,9 @@ BEGIN
 	), judged AS MATERIALIZED (
 		SELECT t.* FROM told t WHERE unreadable = '{}' OR t.user_id NOT IN (SELECT w.user_id FROM waits w)
 	), claimed AS (
-		-- what is still to come is looked for again below, but not in sources that cannot be read: marks of that stay
-		DELETE FROM pql.change c WHERE c.user_id = ANY (picked) AND (unreadable = '{}' OR c.due_at <= refresh_batch.as_of
-			AND (c.source = ANY (unreadable)) IS NOT TRUE AND c.user_id NOT IN (SELECT w.user_id FROM waits w))
+		DELETE FROM pql.change c WHERE c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
+			-- what came from sources that cannot be read may be still to come
+			AND (unreadable = '{}' OR (c.source = ANY (unreadable)) IS NOT TRUE AND c.user_id NOT IN (SELECT w.user_id FROM waits w))
 		RETURNING c.user_id, c.until, c.backfill, c.due_at, c.logged_at
 	), postponed AS (
 		-- marked so, they are not picked again while the source cannot be read
@@ -225,7 +226,7 @@ BEGIN
 		INSERT INTO pql.lead (user_id, model, started_at, number, account_id, version, status, score, tier, triggered_at, qualified_at, late, backfilled, explanation)
 		SELECT j.user_id, j.model, j.started_at, coalesce(l.number, 0) + 1, j.account_id, j.version, j.status, j.score, j.tier, refresh_batch.as_of, j.qualified_at,
 			j.status <> 'qualified' OR j.per_trial AND coalesce((SELECT t.ends_at FROM pql.trial t WHERE t.user_id = j.user_id AND t.started_at = j.started_at), j.started_at + interval '14 days') <= refresh_batch.as_of,
-			coalesce((SELECT bool_and(k.backfill) FROM claimed k WHERE k.user_id = j.user_id AND k.due_at <= refresh_batch.as_of), false), j.explanation
+			coalesce((SELECT bool_and(k.backfill) FROM claimed k WHERE k.user_id = j.user_id), false), j.explanation
 		FROM judged j
 		LEFT JOIN LATERAL (SELECT o.number, o.closed_at FROM pql.lead o WHERE o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
 			ORDER BY o.number DESC LIMIT 1) l ON true
@@ -248,12 +249,14 @@ BEGIN
 		INSERT INTO pql.change (user_id, since, due_at, reason)
 		SELECT l.user_id, l.due_at, l.due_at, 'later'
 		FROM pql.later(ARRAY(SELECT DISTINCT k.user_id FROM claimed k WHERE k.until > refresh_batch.as_of), refresh_batch.as_of, unreadable) l
+		-- looked up, one by one
+		WHERE NOT EXISTS (SELECT FROM pql.change c WHERE c.user_id = l.user_id AND c.due_at = l.due_at OFFSET 0)
 	), reported AS (
 		DELETE FROM pql.ignored g WHERE run_id IS NULL RETURNING g.source, g.reason, g.rows
 	)
 	SELECT (SELECT count(*) FROM judged j WHERE j.new_state), (SELECT count(*) FROM kept_now), (SELECT count(*) FROM waits),
 		(SELECT count(DISTINCT j.user_id) FROM judged j WHERE j.reread), (SELECT count(*) FROM noted), (SELECT count(*) FROM logged),
-		(SELECT max(clock_timestamp() - greatest(k.logged_at, k.due_at)) FROM claimed k WHERE NOT k.backfill AND k.due_at <= refresh_batch.as_of),
+		(SELECT max(clock_timestamp() - greatest(k.logged_at, k.due_at)) FROM claimed k WHERE NOT k.backfill),
 		(SELECT jsonb_object_agg(s.source, s.reasons) FROM (
 			SELECT r.source, jsonb_object_agg(r.reason, r.rows) AS reasons
 			FROM (SELECT i.source, i.reason, sum(i.rows) AS rows FROM reported i GROUP BY 1, 2) r GROUP BY r.source) s)

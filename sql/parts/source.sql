@@ -155,8 +155,9 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 SET enable_hashagg = off AS $$
 DECLARE
 	rows_of text;
-	-- an index over user and id serves: where the columns are text, these are the columns themselves
-	mine text := CASE WHEN only_users IS NULL THEN '' ELSE ' AND q.user_id = ANY ($2)' END;
+	-- an index over user and id serves: where the columns are text, these are the columns themselves. As a subquery, for the planner would
+	-- look up how many rows each user has
+	mine text := CASE WHEN only_users IS NULL THEN '' ELSE ' AND q.user_id = ANY ((SELECT $2)::text[])' END;
 BEGIN
 	IF NOT pql.may_repeat(relation, mapping) OR NOT pql.has_rows(relation) THEN
 		RETURN;
