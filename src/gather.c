@@ -120,6 +120,17 @@ pql_evidence_merge_sql(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(pql_evidence_pack(pql_evidence_merge(a, b)));
 }
 
+/* pql.evidence_fits(pql.evidence, model jsonb) → boolean, strict: does the model keep the same? */
+PG_FUNCTION_INFO_V1(pql_evidence_fits);
+Datum
+pql_evidence_fits(PG_FUNCTION_ARGS)
+{
+	const PqlModel *model = pql_model_from_jsonb(PG_GETARG_JSONB_P(1));
+
+	PG_RETURN_BOOL(pql_evidence_unpack(PG_GETARG_BYTEA_PP(0), &model->layout)->layout ==
+				   &model->layout);
+}
+
 /* pql.evidence_eq(pql.evidence, pql.evidence) → boolean, strict: the same to the byte. */
 PG_FUNCTION_INFO_V1(pql_evidence_eq);
 Datum

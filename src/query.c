@@ -98,3 +98,21 @@ pql_query(const char *sql, const PqlArgs *args, int plan, PqlTakeRow take, void 
 	MemoryContextDelete(receiver.context);
 	AtEOXact_GUC(true, level);
 }
+
+static void
+say_which_source(void *name)
+{
+	errcontext("reading source %s", (const char *) name);
+}
+
+void
+pql_query_source(const char *source, const char *sql, const PqlArgs *args, int plan,
+				 PqlTakeRow take, void *state)
+{
+	ErrorContextCallback context = {error_context_stack, say_which_source,
+									unconstify(char *, source)};
+
+	error_context_stack = &context;
+	pql_query(sql, args, plan, take, state);
+	error_context_stack = context.previous;
+}

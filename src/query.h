@@ -41,4 +41,8 @@ typedef void (*PqlTakeRow)(void *state, TupleTableSlot *slot);
  */
 extern void pql_query(const char *sql, const PqlArgs *args, int plan, PqlTakeRow take, void *state);
 
+/* The same over a source of events: what goes wrong says which one it was. */
+extern void pql_query_source(const char *source, const char *sql, const PqlArgs *args, int plan,
+							 PqlTakeRow take, void *state);
+
 #endif

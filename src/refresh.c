@@ -466,7 +466,7 @@ use_kept(Refresh *r, Asked *a)
 			continue;
 		if (kept->evidence != NULL)
 			pql_population_receive(r->population, &a->key, kept->started_at, kept->evidence);
-		a->seen_until = kept->seen_until;
+		a->seen_until = Max(a->seen_until, kept->seen_until);
 	}
 }
 
@@ -562,18 +562,11 @@ add_spans(Refresh *r, Spans *s, const Asked *a)
 }
 
 static void
-say_which_source(void *name)
-{
-	errcontext("reading source %s", (char *) name);
-}
-
-static void
 read_events(Refresh *r, int source)
 {
 	Spans spans = {0};
 	ArrayBuildState **instants[] = {&spans.started_at, &spans.from, &spans.until};
 	PqlArgs args = {0};
-	ErrorContextCallback context = {error_context_stack, say_which_source, r->sources[source].name};
 
 	for (int i = 0; i < r->nasked; i++)
 	{
@@ -589,9 +582,8 @@ read_events(Refresh *r, int source)
 	for (int i = 0; i < lengthof(instants); i++)
 		pql_arg(&args, TIMESTAMPTZARRAYOID, makeArrayResult(*instants[i], CurrentMemoryContext),
 				false);
-	error_context_stack = &context;
-	pql_query(r->sources[source].gather, &args, PLAN, take_gathered, r);
-	error_context_stack = context.previous;
+	pql_query_source(r->sources[source].name, r->sources[source].gather, &args, PLAN, take_gathered,
+					 r);
 }
 
 /* ---- judging ---- */

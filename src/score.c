@@ -32,6 +32,7 @@
 
 #include "compat.h"
 #include "crew.h"
+#include "gather.h"
 #include "profile.h"
 #include "query.h"
 #include "scan.h"
@@ -44,6 +45,12 @@
 #define ROW_STARTED_AT 2
 #define ROW_VERDICT 3
 #define ROW_COLUMNS (ROW_VERDICT + PQL_VERDICT_COLUMNS)
+
+/* Columns of pql.gather_everybody. */
+#define GATHERED_USER_ID 0
+#define GATHERED_STARTED_AT 1
+#define GATHERED_EVIDENCE 2
+#define GATHERED_COLUMNS 3
 
 /* Blocks taken at once: what a block range index summarises by default, and enough to be read
  * ahead. */
@@ -92,6 +99,7 @@ typedef struct Job
 	int64 until;    /* PQL_NEVER */
 	bool detail;
 	bool skip_gated;
+	bool gather;       /* the evidence is wanted, not the verdicts */
 	bool any_gathered; /* a source is not scanned */
 	bool lean;         /* what releases a hold is found by index, for those who need it */
 	int64 memory;      /* bytes, per process */
@@ -148,6 +156,7 @@ pack_job(const Job *job, StringInfo out)
 	pq_sendint64(out, job->until);
 	pq_sendbyte(out, job->detail);
 	pq_sendbyte(out, job->skip_gated);
+	pq_sendbyte(out, job->gather);
 	pq_sendbyte(out, job->any_gathered);
 	pq_sendbyte(out, job->lean);
 	pq_sendint64(out, job->memory);
@@ -190,6 +199,7 @@ unpack_job(const void *packed, Size size)
 	job->until = pq_getmsgint64(&in);
 	job->detail = pq_getmsgbyte(&in);
 	job->skip_gated = pq_getmsgbyte(&in);
+	job->gather = pq_getmsgbyte(&in);
 	job->any_gathered = pq_getmsgbyte(&in);
 	job->lean = pq_getmsgbyte(&in);
 	job->memory = pq_getmsgint64(&in);
@@ -522,7 +532,8 @@ gather_events(Work *w)
 {
 	for (int i = 0; i < w->job->nsources; i++)
 		if (w->job->sources[i].gather != NULL)
-			pql_query(w->job->sources[i].gather, &w->args, PQL_PLAN_AS_EVER, take_gathered, w);
+			pql_query_source(w->job->sources[i].source->name, w->job->sources[i].gather, &w->args,
+							 PQL_PLAN_AS_EVER, take_gathered, w);
 }
 
 /* ---- handing over ---- */
@@ -959,6 +970,67 @@ judge_the_rest(Work *w)
 	MemoryContextDelete(row);
 }
 
+/* ---- evidence instead of verdicts ---- */
+
+static void
+emit_evidence(Work *w, text *id, int64 started_at, const PqlEvidence *evidence)
+{
+	Datum values[GATHERED_COLUMNS];
+	bool nulls[GATHERED_COLUMNS] = {[GATHERED_EVIDENCE] = evidence == NULL};
+
+	/* a later trial is no subject yet */
+	if (started_at > w->job->as_of)
+		return;
+	values[GATHERED_USER_ID] = PointerGetDatum(id);
+	values[GATHERED_STARTED_AT] = TimestampTzGetDatum(started_at);
+	values[GATHERED_EVIDENCE] =
+		evidence == NULL ? (Datum) 0 : PointerGetDatum(pql_evidence_pack(evidence));
+	emit(w, values, nulls);
+}
+
+/* Of every user of this process, all subjects, those without events as well. */
+static void
+emit_gathered(Work *w)
+{
+	PqlPopulation *p = w->population;
+	MemoryContext row =
+		AllocSetContextCreate(CurrentMemoryContext, "pql row", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(row);
+
+	for (uint64 i = 0; i <= p->mask; i++)
+	{
+		const PqlMember *m = &p->members[i];
+		const PqlTrials *trials = pql_member_held(m);
+		char buffer[PQL_KEY_BYTES];
+		const char *id;
+		int length;
+		PqlKey key;
+		text *user;
+
+		if (pql_member_free(m))
+			continue;
+		id = pql_member_id(m, buffer, &length);
+		pql_key_make(&key, id, length);
+		if (owner(w, &key) != pql_crew_me(w->crew))
+			continue;
+		user = cstring_to_text_with_len(id, length);
+		if (!pql_member_many(m))
+			emit_evidence(w, user, m->since, pql_member_held(m));
+		else
+			for (int k = 0; k < trials->n; k++)
+				emit_evidence(w, user, trials->trial[k].started_at, trials->trial[k].evidence);
+		MemoryContextReset(row);
+		if ((i & 0xFF) == 0)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (pql_crew_me(w->crew) == 0)
+				pql_crew_poll(w->crew, take_rows, w);
+		}
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(row);
+}
+
 /* ---- passes ---- */
 
 /* Counts the time since the last call to a phase. */
@@ -1063,7 +1135,9 @@ one_pass(Work *w)
 	hand_over(w);
 	clock_in(w, HANDING_OVER);
 
-	if (w->job->skip_gated)
+	if (w->job->gather)
+		emit_gathered(w);
+	else if (w->job->skip_gated)
 		judge_passing(w);
 	else
 	{
@@ -1071,7 +1145,7 @@ one_pass(Work *w)
 				 share_begins(w, pql_crew_me(w->crew) + 1, high));
 		query_subjects(w, w->job->profiles, take_profile);
 	}
-	if (open_users(w))
+	if (open_users(w) && !w->job->gather)
 		judge_the_rest(w);
 	if (leads)
 		pql_crew_wait_done(w->crew, -1, take_rows, w);
@@ -1127,36 +1201,48 @@ work(Work *w)
 static PqlModel *
 model_for(const Job *job)
 {
-	if (job->detail || job->any_gathered)
+	if (job->detail || job->gather || job->any_gathered)
 		return pql_model_from_jsonb(job->document);
 	return job->lean ? pql_model_lean(job->document) : pql_model_brief(job->document);
 }
 
-/* The columns of pql.score_all. */
-static TupleDesc
-row_desc(void)
+typedef struct Column
 {
-	static const struct
-	{
-		const char *name;
-		Oid type;
-	} columns[ROW_COLUMNS] = {
-		{"user_id", TEXTOID},
-		{"account_id", TEXTOID},
-		{"started_at", TIMESTAMPTZOID},
-		{"status", TEXTOID},
-		{"score", INT4OID},
-		{"potential", INT4OID},
-		{"tier", TEXTOID},
-		{"signals", TEXTARRAYOID},
-		{"exclusions", TEXTARRAYOID},
-		{"qualified_at", TIMESTAMPTZOID},
-		{"next_change_at", TIMESTAMPTZOID},
-		{"explanation", JSONBOID},
-	};
-	TupleDesc desc = CreateTemplateTupleDesc(ROW_COLUMNS);
+	const char *name;
+	Oid type;
+} Column;
 
-	for (int i = 0; i < ROW_COLUMNS; i++)
+static const Column score_columns[ROW_COLUMNS] = {
+	{"user_id", TEXTOID},
+	{"account_id", TEXTOID},
+	{"started_at", TIMESTAMPTZOID},
+	{"status", TEXTOID},
+	{"score", INT4OID},
+	{"potential", INT4OID},
+	{"tier", TEXTOID},
+	{"signals", TEXTARRAYOID},
+	{"exclusions", TEXTARRAYOID},
+	{"qualified_at", TIMESTAMPTZOID},
+	{"next_change_at", TIMESTAMPTZOID},
+	{"explanation", JSONBOID},
+};
+
+/* Evidence lies in a row as a bytea does. */
+static const Column gathered_columns[GATHERED_COLUMNS] = {
+	{"user_id", TEXTOID},
+	{"started_at", TIMESTAMPTZOID},
+	{"evidence", BYTEAOID},
+};
+
+/* What rows look like on their way from workers to the leader. */
+static TupleDesc
+row_desc(const Job *job)
+{
+	const Column *columns = job->gather ? gathered_columns : score_columns;
+	int n = job->gather ? GATHERED_COLUMNS : ROW_COLUMNS;
+	TupleDesc desc = CreateTemplateTupleDesc(n);
+
+	for (int i = 0; i < n; i++)
 		TupleDescInitEntry(desc, i + 1, columns[i].name, columns[i].type, -1, 0);
 	return desc;
 }
@@ -1169,7 +1255,7 @@ pql_score_work(PqlCrew *crew, const void *packed, Size size)
 	w->job = unpack_job(packed, size);
 	w->crew = crew;
 	w->model = model_for(w->job);
-	w->desc = row_desc();
+	w->desc = row_desc(w->job);
 	work(w);
 	close_leaves(w);
 }
@@ -1357,7 +1443,7 @@ read_queries(Job *job)
 static void
 read_leaves(Job *job, const PqlModel *model)
 {
-	job->lean = model->hold.defined && !job->detail && !job->any_gathered &&
+	job->lean = model->hold.defined && !job->detail && !job->gather && !job->any_gathered &&
 				pql_model_lean(job->document)->nany == 0;
 	for (int i = 0; i < job->nsources; i++)
 	{
@@ -1458,37 +1544,16 @@ as_of_arg(FunctionCallInfo fcinfo, int n)
 	return at;
 }
 
-/*
- * pql.score_all(model text, as_of timestamptz, known_at timestamptz, detail boolean, started_from
- * timestamptz, started_until timestamptz, skip_gated boolean) → rows, not strict.
- *
- * The verdict on every subject. NULL known_at, started_from, started_until: no limit. ERROR: model
- * or as_of NULL, an unknown model, a source that is gone or has changed, inside a parallel query.
- */
-PG_FUNCTION_INFO_V1(pql_score_all);
-Datum
-pql_score_all(PG_FUNCTION_ARGS)
+/* Does a job, of which the arguments are known, and puts its rows into the result. */
+static void
+do_job(Job *job, text *model, ReturnSetInfo *result)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	Work *w = palloc0(sizeof(Work));
-	Job *job = palloc0(sizeof(Job));
 	StringInfoData packed;
 	int passes;
 
-	if (IsInParallelMode())
-		ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-						errmsg("pql.score_all cannot run inside a parallel query"),
-						errdetail("It starts workers of its own."),
-						errhint("Do not mark functions that call it PARALLEL SAFE.")));
-	job->as_of = as_of_arg(fcinfo, 1);
-	InitMaterializedSRF(fcinfo, 0);
-	job->known_at = instant_arg(fcinfo, 2, PQL_NEVER);
-	job->detail = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
-	job->from = instant_arg(fcinfo, 4, PQL_ALWAYS);
-	job->until = instant_arg(fcinfo, 5, PQL_NEVER);
-	job->skip_gated = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
 	job->memory = Max(pql_memory_limit(), LEAST_MEMORY);
-	job->document = active_model(PG_GETARG_TEXT_PP(0));
+	job->document = active_model(model);
 	w->job = job;
 	w->model = pql_model_from_jsonb(job->document);
 	read_sources(job, w->model);
@@ -1501,14 +1566,70 @@ pql_score_all(PG_FUNCTION_ARGS)
 	job->workers = workers_for(job);
 	pack_job(job, &packed);
 	w->crew = pql_crew_hire(job->workers, packed.data, packed.len);
-	w->rows = rsinfo->setResult;
-	w->desc = rsinfo->setDesc;
+	w->rows = result->setResult;
+	w->desc = result->setDesc;
 	w->received = MakeSingleTupleTableSlot(w->desc, &TTSOpsMinimalTuple);
 	passes = work(w);
 	tell_path(w, passes);
 	close_leaves(w);
 	pql_crew_dismiss(w->crew);
 	ExecDropSingleTupleTableSlot(w->received);
+}
+
+static void
+refuse_parallel(const char *function)
+{
+	if (IsInParallelMode())
+		ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+						errmsg("%s cannot run inside a parallel query", function),
+						errdetail("It starts workers of its own."),
+						errhint("Do not mark functions that call it PARALLEL SAFE.")));
+}
+
+/*
+ * pql.score_all(model text, as_of timestamptz, known_at timestamptz, detail boolean, started_from
+ * timestamptz, started_until timestamptz, skip_gated boolean) → rows, not strict.
+ *
+ * The verdict on every subject. NULL known_at, started_from, started_until: no limit. ERROR: model
+ * or as_of NULL, an unknown model, a source that is gone or has changed, inside a parallel query.
+ */
+PG_FUNCTION_INFO_V1(pql_score_all);
+Datum
+pql_score_all(PG_FUNCTION_ARGS)
+{
+	Job *job = palloc0(sizeof(Job));
+
+	refuse_parallel("pql.score_all");
+	job->as_of = as_of_arg(fcinfo, 1);
+	InitMaterializedSRF(fcinfo, 0);
+	job->known_at = instant_arg(fcinfo, 2, PQL_NEVER);
+	job->detail = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
+	job->from = instant_arg(fcinfo, 4, PQL_ALWAYS);
+	job->until = instant_arg(fcinfo, 5, PQL_NEVER);
+	job->skip_gated = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
+	do_job(job, PG_GETARG_TEXT_PP(0), (ReturnSetInfo *) fcinfo->resultinfo);
+	return (Datum) 0;
+}
+
+/*
+ * pql.gather_everybody(model text, as_of timestamptz) → rows (user_id text, started_at timestamptz,
+ * evidence pql.evidence), not strict: of every subject, what pql.gather gives of its events up to
+ * as_of; NULL: there are none. started_at -infinity: the start is not known. ERROR: as
+ * pql.score_all.
+ */
+PG_FUNCTION_INFO_V1(pql_gather_everybody);
+Datum
+pql_gather_everybody(PG_FUNCTION_ARGS)
+{
+	Job *job = palloc0(sizeof(Job));
+
+	refuse_parallel("pql.gather_everybody");
+	job->as_of = as_of_arg(fcinfo, 1);
+	InitMaterializedSRF(fcinfo, 0);
+	job->known_at = job->until = PQL_NEVER;
+	job->from = PQL_ALWAYS;
+	job->gather = true;
+	do_job(job, PG_GETARG_TEXT_PP(0), (ReturnSetInfo *) fcinfo->resultinfo);
 	return (Datum) 0;
 }
 

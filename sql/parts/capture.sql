@@ -172,11 +172,11 @@ BEGIN
 	-- without any trial, signup_complete starts them: the first and the last row are everybody's business
 	IF TG_OP = 'INSERT' THEN
 		IF NOT EXISTS (SELECT FROM pql.trial t WHERE NOT EXISTS (SELECT FROM added a WHERE a.user_id = t.user_id AND a.started_at = t.started_at)) THEN
-			PERFORM pql.mark_everybody('infinity', 'first trials');
+			PERFORM pql.mark_everybody('-infinity', 'first trials');
 		END IF;
 	ELSIF TG_OP <> 'UPDATE' THEN
 		IF NOT EXISTS (SELECT FROM pql.trial) THEN
-			PERFORM pql.mark_everybody('infinity', 'last trials');
+			PERFORM pql.mark_everybody('-infinity', 'last trials');
 			RETURN NULL;
 		END IF;
 	END IF;

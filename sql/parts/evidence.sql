@@ -34,6 +34,9 @@ COMMENT ON FUNCTION pql.evidence_eq(pql.evidence, pql.evidence) IS 'The same to 
 CREATE FUNCTION pql.evidence_hash(pql.evidence) RETURNS int
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_evidence_hash';
 COMMENT ON FUNCTION pql.evidence_hash(pql.evidence) IS 'For hash joins, DISTINCT and EXCEPT.';
+CREATE FUNCTION pql.evidence_fits(evidence pql.evidence, model jsonb) RETURNS boolean
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_evidence_fits';
+COMMENT ON FUNCTION pql.evidence_fits(pql.evidence, jsonb) IS 'Is it of the layout that the model keeps? Other weights are the same layout, other events or windows are not.';
 CREATE FUNCTION pql.evidence_ignored(pql.evidence) RETURNS bigint
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_evidence_ignored';
 COMMENT ON FUNCTION pql.evidence_ignored(pql.evidence) IS 'Rows that were ignored: without event, or without a finite time of the years 1 to 9999.';

@@ -19,7 +19,7 @@ BEGIN
 	RETURN format($q$
 		SELECT k.user_id, k.started_at, pql.gather(%L::jsonb, e.occurred_at, e.event, e.properties, nullif(k.started_at, '-infinity')), max(e.occurred_at)
 		FROM unnest($2, $3, $4, $5) k (user_id, started_at, from_at, until)
-		JOIN (%s) e ON e.user_id = k.user_id AND e.occurred_at >= k.from_at AND e.occurred_at < k.until AND e.occurred_at <= $1
+		JOIN (%s) e ON e.user_id = k.user_id AND e.occurred_at >= k.from_at AND e.occurred_at < k.until AND e.occurred_at <= $1 AND e.event IS NOT NULL
 		GROUP BY k.user_id, k.started_at$q$, model, pql.source_events(source, NULL, users));
 END
 $$;
@@ -77,11 +77,80 @@ END
 $$;
 COMMENT ON FUNCTION pql.later(text[], timestamptz, text[]) IS 'What is written of these users already, and does not count yet: when the first of it will. Sources in unreadable are left out.';
 
-CREATE FUNCTION pql.spread_marks(unreadable text[] DEFAULT '{}') RETURNS bigint
+CREATE FUNCTION pql.state_fits(model text) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT coalesce((SELECT pql.evidence_fits(s.evidence, pql.model(model)) FROM pql.state s WHERE s.model = state_fits.model AND s.evidence IS NOT NULL LIMIT 1), false);
+END;
+COMMENT ON FUNCTION pql.state_fits(text) IS 'Is there evidence of a model, of the layout that its active version keeps?';
+
+CREATE FUNCTION pql.stale_models(as_of timestamptz, unreadable text[] DEFAULT '{}', counting boolean DEFAULT true) RETURNS text[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	-- fewer marks, and a smaller part of all users, are read user by user
+	few CONSTANT int := 10000;
+	part CONSTANT float8 := 0.1;
+	everybody_since timestamptz := min(c.since) FROM pql.change c WHERE c.user_id IS NULL;
+	many boolean;
+BEGIN
+	IF unreadable <> '{}' THEN
+		RETURN '{}';
+	END IF;
+	many := counting AND (SELECT count(*) FROM (SELECT FROM pql.change c WHERE c.due_at <= as_of LIMIT few) c) = few;
+	IF everybody_since IS NULL AND NOT many THEN
+		RETURN '{}';
+	END IF;
+	RETURN coalesce((
+		SELECT array_agg(m.model ORDER BY m.model) FROM pql.active_model m
+		WHERE CASE WHEN everybody_since < 'infinity' THEN true
+			WHEN everybody_since IS NOT NULL AND NOT pql.state_fits(m.model) THEN true
+			WHEN many THEN (
+				SELECT count(*) FILTER (WHERE s.seen_until IS NULL OR c.since <= s.seen_until) > part * count(*)
+				FROM (SELECT c.user_id, min(c.since) AS since FROM pql.change c WHERE c.due_at <= as_of GROUP BY c.user_id) c
+				FULL JOIN (SELECT s.user_id, max(s.seen_until) AS seen_until FROM pql.state s WHERE s.model = m.model GROUP BY s.user_id) s ON s.user_id = c.user_id)
+			ELSE false END), '{}');
+END
+$$;
+COMMENT ON FUNCTION pql.stale_models(timestamptz, text[], boolean) IS 'Models of which the events of so many users are to be read again that going through all events is quicker. counting: look at marks of users as well, not only at those for everybody. None while some sources cannot be read.';
+
+CREATE FUNCTION pql.gather_state(of_model text, as_of timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+	gathered bigint;
+BEGIN
+	-- in its turn it reads with all workers that a query may have
+	PERFORM set_config('max_parallel_workers_per_gather', (SELECT s.reset_val FROM pg_settings s WHERE s.name = 'max_parallel_workers_per_gather'), true);
+	INSERT INTO pql.state AS o (user_id, model, started_at, evidence, seen_until)
+	-- what came later counts for nothing, and can be read again
+	SELECT g.user_id, of_model, g.started_at, g.evidence, coalesce(pql.evidence_horizon(g.evidence), '-infinity') FROM pql.gather_everybody(of_model, gather_state.as_of) g
+	ON CONFLICT (user_id, model, started_at) DO UPDATE SET evidence = EXCLUDED.evidence, seen_until = EXCLUDED.seen_until, rev = o.rev + 1;
+	GET DIAGNOSTICS gathered = ROW_COUNT;
+	RETURN gathered;
+END
+$$;
+COMMENT ON FUNCTION pql.gather_state(text, timestamptz) IS 'Makes the evidence of everybody anew from the events up to an instant, by pql.gather_everybody. Returns of how many subjects. All users are to be locked before.';
+
+CREATE FUNCTION pql.gather_stale(as_of timestamptz, models text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM pg_advisory_xact_lock(7370828, b) FROM generate_series(0, 1023) b;
+	-- the events of these marks are among those that are read below; of marks that come meanwhile they may not be
+	UPDATE pql.change c SET since = gather_stale.as_of + interval '1 microsecond' WHERE c.due_at <= gather_stale.as_of AND c.since <= gather_stale.as_of;
+	PERFORM pql.gather_state(m, as_of) FROM unnest(models) m;
+END
+$$;
+COMMENT ON FUNCTION pql.gather_stale(timestamptz, text[]) IS 'Makes the evidence of some models anew, of everybody. What was marked is then read up to as_of.';
+
+CREATE FUNCTION pql.spread_marks(as_of timestamptz, unreadable text[], beginning boolean) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+	models text[] := pql.stale_models(as_of, unreadable, beginning);
+	gathered boolean := models <> '{}';
 	spread bigint;
 BEGIN
+	IF gathered THEN
+		PERFORM pql.gather_stale(as_of, models);
+	END IF;
 	IF NOT EXISTS (SELECT FROM pql.change c WHERE c.user_id IS NULL AND (c.waits_for = ANY (unreadable)) IS NOT TRUE) THEN
 		RETURN 0;
 	END IF;
@@ -97,12 +166,46 @@ BEGIN
 		SELECT NULL, o.since, o.backfill, o.logged_at, unreadable[1], o.reason FROM once o WHERE unreadable <> '{}'
 	)
 	INSERT INTO pql.change (user_id, since, backfill, logged_at, reason)
-	SELECT u.user_id, o.since, o.backfill, o.logged_at, o.reason FROM once o CROSS JOIN pql.everybody(unreadable) u WHERE u.user_id IS NOT NULL;
+	SELECT u.user_id, o.since, o.backfill, o.logged_at, o.reason
+	FROM once o CROSS JOIN (
+		SELECT e.user_id FROM pql.everybody(unreadable) e WHERE NOT gathered
+		UNION
+		-- who has been gathered is all there are, and who was there before
+		SELECT s.user_id FROM pql.state s WHERE gathered
+		UNION
+		SELECT s.user_id FROM pql.score s WHERE gathered
+	) u
+	WHERE u.user_id IS NOT NULL;
 	GET DIAGNOSTICS spread = ROW_COUNT;
 	RETURN spread;
 END
 $$;
-COMMENT ON FUNCTION pql.spread_marks(text[]) IS 'Turns marks for everybody into one for each user. Returns how many users. Where some sources cannot be read, a mark stays for when they can.';
+COMMENT ON FUNCTION pql.spread_marks(timestamptz, text[], boolean) IS 'Makes evidence anew where pql.stale_models says so, and turns marks for everybody into one for each user. Returns how many users. Where some sources cannot be read, a mark stays for when they can.';
+
+CREATE FUNCTION pql.begin_run(as_of timestamptz, unreadable text[] DEFAULT '{}') RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$
+DECLARE
+	last timestamptz := max(r.as_of) FROM pql.run r;
+	run bigint := 0;
+BEGIN
+	IF as_of IS NULL OR NOT isfinite(as_of) THEN
+		RAISE EXCEPTION 'as_of is no instant'
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write pql.refresh(now()).';
+	END IF;
+	-- clocks differ a little, and another refresh may be quicker
+	IF as_of < last - interval '1 minute' THEN
+		RAISE EXCEPTION 'as_of is earlier than the last refresh'
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It was as of %s.', last),
+				HINT = 'pql.score_all looks back to any instant, and writes nothing.';
+	END IF;
+	PERFORM pql.watch_sources(unreadable);
+	IF pql.stale_models(as_of, unreadable) <> '{}' THEN
+		INSERT INTO pql.run AS r (as_of, phase) VALUES (greatest(as_of, last), 'reading') RETURNING r.run_id INTO run;
+	END IF;
+	RETURN run;
+END
+$$;
+COMMENT ON FUNCTION pql.begin_run(timestamptz, text[]) IS 'The beginning of a refresh: looks for news in sources without triggers. Returns the id of a row of pql.run where everybody''s events are to be read, which may take a while, else 0.';
 
 CREATE FUNCTION pql.pick_users(as_of timestamptz, most_users int, unreadable text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -136,24 +239,17 @@ DECLARE
 	waiting int;
 	ignored_rows jsonb;
 	began CONSTANT timestamptz := clock_timestamp();
-	last timestamptz := max(r.as_of) FROM pql.run r;
 BEGIN
-	IF as_of IS NULL OR NOT isfinite(as_of) OR most_users IS NULL OR most_users < 1 OR unreadable IS NULL THEN
-		RAISE EXCEPTION 'as_of is no instant, or most_users not at least 1'
+	IF most_users IS NULL OR most_users < 1 OR unreadable IS NULL THEN
+		RAISE EXCEPTION 'most_users is not at least 1, or unreadable is NULL'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write pql.refresh_batch(now(), 1000).';
 	END IF;
-	-- clocks differ a little, and another refresh may be quicker
-	IF as_of < last - interval '1 minute' AND run_id IS NULL THEN
-		RAISE EXCEPTION 'as_of is earlier than the last refresh'
-			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It was as of %s.', last),
-				HINT = 'pql.score_all looks back to any instant, and writes nothing.';
-	END IF;
-	-- who holds a source for long (to alter it, say) ends this batch, rather than all that wait behind it; until the function returns
-	PERFORM set_config('lock_timeout', '10s', true);
 	IF run_id IS NULL THEN
-		PERFORM pql.watch_sources(unreadable);
+		run_id := pql.begin_run(as_of, unreadable);
 	END IF;
-	PERFORM pql.spread_marks(unreadable);
+	-- nobody is judged as of an earlier instant than before
+	as_of := greatest(as_of, (SELECT max(r.as_of) FROM pql.run r));
+	PERFORM pql.spread_marks(as_of, unreadable, coalesce((SELECT r.phase = 'reading' FROM pql.run r WHERE r.run_id = refresh_batch.run_id), false));
 
 	users := 0;
 	reread := 0;
@@ -164,19 +260,19 @@ BEGIN
 		RETURN;
 	END IF;
 	users := cardinality(picked);
-	PERFORM set_config('lock_timeout', '0', true);
 	PERFORM pql.lock_users(picked);
+	-- who holds a source for long (to alter it, say) ends this batch, rather than all that wait behind it; until the function returns
 	PERFORM set_config('lock_timeout', '10s', true);
-	-- nobody is judged as of an earlier instant than before
+	-- another refresh may have been quicker
 	as_of := greatest(as_of, (SELECT max(r.as_of) FROM pql.run r));
 
 	WITH asked AS MATERIALIZED (
 		SELECT array_agg(a.user_id) AS users, array_agg(a.source) AS sources, array_agg(a.since) AS since
 		FROM (
-			SELECT u.user_id, c.source, coalesce(min(c.since), 'infinity') AS since
-			FROM unnest(picked) u (user_id)
-			LEFT JOIN pql.change c ON c.user_id = u.user_id AND c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
-			GROUP BY u.user_id, c.source
+			SELECT c.user_id, c.source, c.since FROM pql.change c WHERE c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
+			UNION ALL
+			-- whose time has come, though nothing did
+			SELECT u.user_id, NULL, 'infinity' FROM unnest(picked) u (user_id)
 		) a
 	), models AS MATERIALIZED (
 		SELECT m.model, m.version, m.exact_qualification AS exact, i.per_trial FROM pql.active_model m CROSS JOIN LATERAL pql.model_info(m.document) i
@@ -226,8 +322,9 @@ BEGIN
 		INSERT INTO pql.lead (user_id, model, started_at, number, account_id, version, status, score, tier, triggered_at, qualified_at, late, backfilled, explanation)
 		SELECT j.user_id, j.model, j.started_at, coalesce(l.number, 0) + 1, j.account_id, j.version, j.status, j.score, j.tier, refresh_batch.as_of, j.qualified_at,
 			j.status <> 'qualified' OR j.per_trial AND coalesce((SELECT t.ends_at FROM pql.trial t WHERE t.user_id = j.user_id AND t.started_at = j.started_at), j.started_at + interval '14 days') <= refresh_batch.as_of,
-			coalesce((SELECT bool_and(k.backfill) FROM claimed k WHERE k.user_id = j.user_id), false), j.explanation
+			coalesce(k.backfill, false), j.explanation
 		FROM judged j
+		LEFT JOIN (SELECT c.user_id, bool_and(c.backfill) AS backfill FROM claimed c GROUP BY c.user_id) k ON k.user_id = j.user_id
 		LEFT JOIN LATERAL (SELECT o.number, o.closed_at FROM pql.lead o WHERE o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
 			ORDER BY o.number DESC LIMIT 1) l ON true
 		WHERE j.new_verdict AND CASE WHEN j.exact THEN j.qualified_at IS NOT NULL AND l.number IS NULL
@@ -252,7 +349,7 @@ BEGIN
 		-- looked up, one by one
 		WHERE NOT EXISTS (SELECT FROM pql.change c WHERE c.user_id = l.user_id AND c.due_at = l.due_at OFFSET 0)
 	), reported AS (
-		DELETE FROM pql.ignored g WHERE run_id IS NULL RETURNING g.source, g.reason, g.rows
+		DELETE FROM pql.ignored g WHERE NOT EXISTS (SELECT FROM pql.run r WHERE r.run_id = refresh_batch.run_id AND r.ignored IS NOT NULL) RETURNING g.source, g.reason, g.rows
 	)
 	SELECT (SELECT count(*) FROM judged j WHERE j.new_state), (SELECT count(*) FROM kept_now), (SELECT count(*) FROM waits),
 		(SELECT count(DISTINCT j.user_id) FROM judged j WHERE j.reread), (SELECT count(*) FROM noted), (SELECT count(*) FROM logged),
@@ -266,15 +363,16 @@ BEGIN
 			USING ERRCODE = 'serialization_failure', DETAIL = format('%s of %s rows of pql.state were as they had been read.', kept, expected),
 				HINT = 'Refresh again. Only pql writes pql.state, after pql.lock_users.';
 	END IF;
-	IF run_id IS NULL THEN
-		INSERT INTO pql.run AS r (as_of, started_at, finished_at, ignored) VALUES (as_of, began, clock_timestamp(), ignored_rows) RETURNING r.run_id INTO run_id;
+	IF run_id = 0 THEN
+		INSERT INTO pql.run AS r (as_of, started_at) VALUES (as_of, began) RETURNING r.run_id INTO run_id;
 	END IF;
-	UPDATE pql.run r SET as_of = greatest(r.as_of, refresh_batch.as_of), users = r.users + refresh_batch.users - waiting, reread = r.reread + refresh_batch.reread,
+	-- who calls batch by batch may end with any of them
+	UPDATE pql.run r SET finished_at = clock_timestamp(), phase = NULL, ignored = coalesce(r.ignored, ignored_rows), as_of = greatest(r.as_of, refresh_batch.as_of), users = r.users + refresh_batch.users - waiting, reread = r.reread + refresh_batch.reread,
 		changed = r.changed + refresh_batch.changed, triggered = r.triggered + refresh_batch.triggered, lag = greatest(r.lag, refresh_batch.lag)
 	WHERE r.run_id = refresh_batch.run_id;
 END
 $$;
-COMMENT ON FUNCTION pql.refresh_batch(timestamptz, int, bigint, text[]) IS 'Brings up to most_users users (and as many whose time has come) up to date, in this transaction: for who cannot CALL pql.refresh. run_id: what the call before returned, to go on with the same run; NULL: a new one, which looks for news in sources without triggers first. unreadable: sources not to be read; who needs them stays marked. users 0: nothing was left to do. In READ COMMITTED; a transaction that refreshes several batches keeps their locks. ERROR: as_of NULL, or a minute or more earlier than that of the last refresh (within it, that of the last one holds); a source that cannot be read.';
+COMMENT ON FUNCTION pql.refresh_batch(timestamptz, int, bigint, text[]) IS 'Brings up to most_users users (and as many whose time has come) up to date, in this transaction: for who cannot CALL pql.refresh. run_id: what the call before returned, to go on with the same run; NULL: a new one, which looks for news in sources without triggers first (0: it has written nothing yet). unreadable: sources not to be read; who needs them stays marked. users 0: nothing was left to do. In READ COMMITTED; a transaction that refreshes several batches keeps their locks. ERROR: as_of NULL, or a minute or more earlier than that of the last refresh (within it, that of the last one holds); a source that cannot be read.';
 
 CREATE FUNCTION pql.unreadable_sources(unreadable text[] DEFAULT '{}') RETURNS TABLE (relation text, message text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
@@ -294,11 +392,11 @@ COMMENT ON FUNCTION pql.unreadable_sources(text[]) IS 'Sources, but for those in
 CREATE PROCEDURE pql.note_failure(run bigint, as_of timestamptz, message text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	IF run IS NULL THEN
+	IF run > 0 THEN
+		UPDATE pql.run r SET finished_at = clock_timestamp(), phase = NULL, error = message WHERE r.run_id = run;
+	ELSE
 		INSERT INTO pql.run (as_of, finished_at, error)
 		VALUES (least(as_of, coalesce((SELECT max(r.as_of) FROM pql.run r), as_of)), clock_timestamp(), message);
-	ELSE
-		UPDATE pql.run r SET finished_at = clock_timestamp(), error = message WHERE r.run_id = run;
 	END IF;
 END
 $$;
@@ -326,6 +424,13 @@ BEGIN
 		SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 		BEGIN
 			message := NULL;
+			IF run IS NULL THEN
+				run := pql.begin_run(as_of, unreadable);
+				IF run OPERATOR(pg_catalog.>) 0 THEN
+					RAISE NOTICE 'reading everybody''s events';
+					CONTINUE; -- now others see it
+				END IF;
+			END IF;
 			batch := pql.refresh_batch(as_of, 1000, run, unreadable);
 		EXCEPTION
 			WHEN serialization_failure OR deadlock_detected THEN
@@ -347,14 +452,12 @@ BEGIN
 			CONTINUE;
 		END IF;
 		EXIT WHEN batch.users OPERATOR(pg_catalog.=) 0;
-		IF run IS NULL THEN
-			run := batch.run_id;
-			UPDATE pql.run r SET finished_at = NULL WHERE r.run_id OPERATOR(pg_catalog.=) run;
-		END IF;
+		run := batch.run_id;
+		UPDATE pql.run r SET finished_at = NULL, phase = 'judging' WHERE r.run_id OPERATOR(pg_catalog.=) run;
 		done := done OPERATOR(pg_catalog.+) batch.users;
 		IF pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) told OPERATOR(pg_catalog.>) '5 seconds'::pg_catalog.interval THEN
 			told := pg_catalog.clock_timestamp();
-			RAISE NOTICE '% users refreshed, % left', done, (SELECT p.remaining FROM pql.progress p);
+			RAISE NOTICE '% users judged, % left', done, (SELECT p.remaining FROM pql.progress p);
 		END IF;
 	END LOOP;
 	IF messages OPERATOR(pg_catalog.<>) '{}' THEN
@@ -362,8 +465,8 @@ BEGIN
 		COMMIT;
 		RAISE EXCEPTION 'refresh could not read %', pg_catalog.array_to_string(unreadable, ', ')
 			USING DETAIL = pg_catalog.array_to_string(messages, E'\n'), HINT = 'Who has nothing new there was refreshed. The others stay marked: refresh again when this is mended.';
-	ELSIF run IS NOT NULL THEN
-		UPDATE pql.run r SET finished_at = pg_catalog.clock_timestamp() WHERE r.run_id OPERATOR(pg_catalog.=) run;
+	ELSIF run OPERATOR(pg_catalog.>) 0 THEN
+		UPDATE pql.run r SET finished_at = pg_catalog.clock_timestamp(), phase = NULL WHERE r.run_id OPERATOR(pg_catalog.=) run;
 		COMMIT;
 	END IF;
 END
@@ -371,13 +474,18 @@ $$;
 COMMENT ON PROCEDURE pql.refresh(timestamptz) IS 'Brings everything up to date: judges users whose events or facts have changed, or whose time has come, and writes pql.score, pql.score_history, pql.lead and pql.lead_event. In batches, each committed, so that it can be ended anywhere and run again; safe to run as often as one likes, also twice at once. Not inside a transaction block: pql.refresh_batch is for that. A source that cannot be read is an ERROR at the end, when everybody who does not need it has been refreshed.';
 
 CREATE VIEW pql.progress AS
-SELECT CASE WHEN r.run_id IS NULL THEN 'waiting' ELSE 'refreshing' END AS phase, coalesce(r.users, 0) AS done, c.waiting AS remaining,
-	coalesce(r.users, 0) OPERATOR(pg_catalog.+) c.waiting AS total,
-	r.users OPERATOR(pg_catalog./) nullif(extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.started_at)::float8, 0) AS users_per_second,
-	r.started_at
+SELECT coalesce(r.phase, 'waiting') AS phase, coalesce(r.users, 0) AS done, coalesce(r.users, 0) OPERATOR(pg_catalog.+) c.waiting AS total,
+	s.rate, c.waiting AS remaining, c.waiting OPERATOR(pg_catalog./) nullif(s.rate, 0) OPERATOR(pg_catalog.*) interval '1 second' AS remaining_time, r.started_at
 FROM (SELECT pg_catalog.count(DISTINCT x.user_id) AS waiting FROM pql.change x WHERE x.due_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) c
-LEFT JOIN LATERAL (SELECT u.* FROM pql.run u WHERE u.finished_at IS NULL ORDER BY u.run_id DESC LIMIT 1) r ON true;
-COMMENT ON VIEW pql.progress IS 'How far the refresh that is running has come: users judged, users marked and not judged yet. Each batch shows when it is committed.';
+LEFT JOIN LATERAL (SELECT u.* FROM pql.run u WHERE u.phase IS NOT NULL ORDER BY u.run_id DESC LIMIT 1) r ON true
+LEFT JOIN LATERAL (
+	SELECT r.users OPERATOR(pg_catalog./) nullif(extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.started_at)::float8, 0) AS rate) s ON true;
+COMMENT ON VIEW pql.progress IS 'How far the refresh that is running has come. Each batch shows when it is committed.';
+COMMENT ON COLUMN pql.progress.phase IS 'reading (everybody''s events, in one go), judging, or waiting: no refresh is running, or it has only begun.';
+COMMENT ON COLUMN pql.progress.done IS 'Users judged.';
+COMMENT ON COLUMN pql.progress.total IS 'And users marked.';
+COMMENT ON COLUMN pql.progress.rate IS 'Users judged in a second.';
+COMMENT ON COLUMN pql.progress.remaining IS 'Users marked, and not judged yet.';
 
 CREATE FUNCTION pql.verify(model text, as_of timestamptz DEFAULT NULL)
 RETURNS TABLE (user_id text, started_at timestamptz, what text, kept text, recomputed text)

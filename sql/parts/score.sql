@@ -39,6 +39,12 @@ LANGUAGE c STABLE PARALLEL UNSAFE ROWS 10000 SET search_path = pg_catalog, pg_te
 AS 'MODULE_PATHNAME', 'pql_score_all';
 COMMENT ON FUNCTION pql.score_all(text, timestamptz, timestamptz, boolean, timestamptz, timestamptz, boolean) IS 'The verdict on every subject of the active version of a model, as of an instant: events, facts and conversions after it do not count. known_at: only what was loaded by then. detail: with the explanation, which costs more than everything else together. started_from (included), started_until (excluded): only subjects that started between. skip_gated: without those whom a gate on facts rules out. account_id and a start may be NULL where they are not known. Tables are read page by page in parallel where pql.score_path says so; memory is bounded by pql.work_mem. An unknown model is an ERROR.';
 
+CREATE FUNCTION pql.gather_everybody(model text, as_of timestamptz DEFAULT now())
+RETURNS TABLE (user_id text, started_at timestamptz, evidence pql.evidence)
+LANGUAGE c STABLE PARALLEL UNSAFE ROWS 100000 SET search_path = pg_catalog, pg_temp SET jit = off
+AS 'MODULE_PATHNAME', 'pql_gather_everybody';
+COMMENT ON FUNCTION pql.gather_everybody(text, timestamptz) IS 'The evidence of every subject of the active version of a model, of events up to an instant: what pql.gather gives, read as pql.score_all reads. evidence NULL: there are no events; started_at -infinity: the start is not known. An unknown model is an ERROR.';
+
 CREATE FUNCTION pql.score_path(model text)
 RETURNS TABLE (relation text, path text, reason text)
 LANGUAGE c STABLE STRICT PARALLEL SAFE ROWS 10

@@ -44,7 +44,7 @@ CREATE TABLE pql.state (
 COMMENT ON TABLE pql.state IS 'Evidence of every subject, so that what follows is judged without reading the events before. Not dumped: a row that is missing is made from the events.';
 COMMENT ON COLUMN pql.state.started_at IS '-infinity: the start is not known.';
 COMMENT ON COLUMN pql.state.evidence IS 'NULL: no events.';
-COMMENT ON COLUMN pql.state.seen_until IS 'The latest of the user''s events that were read, whether they count or not: of those that come, later ones are new for certain. -infinity: there were none.';
+COMMENT ON COLUMN pql.state.seen_until IS 'The latest of the events that were read, or of those that count: of what comes, later ones are not in the evidence yet. -infinity: there were none.';
 
 CREATE TABLE pql.score (
 	user_id text NOT NULL,
@@ -151,6 +151,7 @@ CREATE TABLE pql.run (
 	as_of timestamptz NOT NULL,
 	started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	finished_at timestamptz,
+	phase text,
 	users bigint NOT NULL DEFAULT 0,
 	reread bigint NOT NULL DEFAULT 0,
 	changed bigint NOT NULL DEFAULT 0,
@@ -160,6 +161,7 @@ CREATE TABLE pql.run (
 	error text
 );
 COMMENT ON TABLE pql.run IS 'Every refresh that found something to do.';
+COMMENT ON COLUMN pql.run.phase IS 'While it is not finished: reading (everybody''s events) or judging.';
 COMMENT ON COLUMN pql.run.users IS 'Users judged.';
 COMMENT ON COLUMN pql.run.reread IS 'Of whom events were read again.';
 COMMENT ON COLUMN pql.run.changed IS 'Verdicts that differ from before.';
