@@ -477,7 +477,11 @@ CREATE VIEW pql.progress AS
 SELECT coalesce(r.phase, 'waiting') AS phase, coalesce(r.users, 0) AS done, coalesce(r.users, 0) OPERATOR(pg_catalog.+) c.waiting AS total,
 	s.rate, c.waiting AS remaining, c.waiting OPERATOR(pg_catalog./) nullif(s.rate, 0) OPERATOR(pg_catalog.*) interval '1 second' AS remaining_time, r.started_at
 FROM (SELECT pg_catalog.count(DISTINCT x.user_id) AS waiting FROM pql.change x WHERE x.due_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp()) c
-LEFT JOIN LATERAL (SELECT u.* FROM pql.run u WHERE u.phase IS NOT NULL ORDER BY u.run_id DESC LIMIT 1) r ON true
+LEFT JOIN LATERAL (
+	SELECT u.* FROM pql.run u
+	-- one that was ended from outside could not say so; one that is at work has the marks locked
+	WHERE u.phase IS NOT NULL AND EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid OPERATOR(pg_catalog.=) u.pid AND l.relation OPERATOR(pg_catalog.=) 'pql.change'::pg_catalog.regclass)
+	ORDER BY u.run_id DESC LIMIT 1) r ON true
 LEFT JOIN LATERAL (
 	SELECT r.users OPERATOR(pg_catalog./) nullif(extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.started_at)::float8, 0) AS rate) s ON true;
 COMMENT ON VIEW pql.progress IS 'How far the refresh that is running has come. Each batch shows when it is committed.';

@@ -152,6 +152,7 @@ CREATE TABLE pql.run (
 	started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	finished_at timestamptz,
 	phase text,
+	pid int DEFAULT pg_backend_pid(),
 	users bigint NOT NULL DEFAULT 0,
 	reread bigint NOT NULL DEFAULT 0,
 	changed bigint NOT NULL DEFAULT 0,
@@ -162,6 +163,7 @@ CREATE TABLE pql.run (
 );
 COMMENT ON TABLE pql.run IS 'Every refresh that found something to do.';
 COMMENT ON COLUMN pql.run.phase IS 'While it is not finished: reading (everybody''s events) or judging.';
+COMMENT ON COLUMN pql.run.pid IS 'Of the server process that does it.';
 COMMENT ON COLUMN pql.run.users IS 'Users judged.';
 COMMENT ON COLUMN pql.run.reread IS 'Of whom events were read again.';
 COMMENT ON COLUMN pql.run.changed IS 'Verdicts that differ from before.';

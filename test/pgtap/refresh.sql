@@ -43,10 +43,16 @@ BEGIN
 	RAISE EXCEPTION 'refresh does not come to an end';
 END
 $$;
--- What pql.verify finds, of all models: '' when all is well.
+-- What pql.verify finds, of all models, and evidence that differs by a byte from what all events give: '' when all is well.
 CREATE FUNCTION t.wrong() RETURNS text
 LANGUAGE sql VOLATILE AS $$
-	SELECT coalesce(string_agg(m.model || ' ' || v::text, E'\n'), '') FROM pql.active_model m CROSS JOIN LATERAL (SELECT * FROM pql.verify(m.model) LIMIT 3) v
+	SELECT coalesce(string_agg(m.model || ' ' || v.what, E'\n'), '') FROM pql.active_model m CROSS JOIN LATERAL (
+		(SELECT v::text AS what FROM pql.verify(m.model) v LIMIT 3)
+		UNION ALL
+		(SELECT 'evidence of ' || s.user_id FROM pql.state s JOIN pql.gather_everybody(m.model, (SELECT max(r.as_of) FROM pql.run r)) g
+			ON g.user_id = s.user_id AND g.started_at = s.started_at AND s.model = m.model
+		-- a refresh does not count rows that never count
+		WHERE NOT s.evidence = g.evidence AND pql.evidence_ignored(g.evidence) = 0 AND pql.evidence_ignored(s.evidence) = 0 LIMIT 3)) v
 $$;
 CREATE FUNCTION t.user(n int) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'u' || to_char(n, 'FM000') $$;
 CREATE FUNCTION t.count(query text) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN EXECUTE 'SELECT count(*) FROM ' || query INTO n; RETURN n; END $$;

@@ -135,6 +135,38 @@ is(run("DELETE FROM app.loose WHERE doc ->> 'at' LIKE 'once%'; CALL pql.refresh(
 all_is_well('after that');
 
 
+# --- Everybody ---
+
+# So many users of whom nothing is kept are read in one go; others see how far it has come.
+run("INSERT INTO pql.trial (user_id, started_at) SELECT 'many' || n, now() - interval '3 days' FROM generate_series(1, 12000) n;
+	INSERT INTO pql.event (user_id, occurred_at, event) SELECT 'many' || n, now() - interval '2 days' - k * interval '1 hour', 'activation_complete' FROM generate_series(1, 12000) n, generate_series(1, 2) k;");
+my $everybody = start("CALL pql.refresh();");
+my (%phases, %done);
+for (1 .. 1000)
+{
+	my ($phase, $done, $total, $rate, $remaining, $time) = split(/\||\n/, run("SELECT phase, done, total, rate > 0, remaining, remaining_time > '0' FROM pql.progress;"));
+	$phases{$phase}++;
+	if ($phase eq 'judging' && $remaining > 0)
+	{
+		$done{$done} = $done + $remaining == $total && $rate eq 't' && $time eq 't';
+	}
+	last if run("SELECT count(*) FROM pql.score WHERE user_id LIKE 'many%' AND model = 'trial';") == 12000;
+	sleep(0.05);
+}
+is(finish($everybody), '', 'many new users');
+ok($phases{reading}, 'the phase of reading is seen from outside');
+cmp_ok(keys %done, '>', 2, 'and judging, as it goes on');
+is((grep { !$_ } values %done), 0, 'with numbers that agree');
+is(run("SELECT phase FROM pql.progress;"), "waiting\n", 'until it is over');
+is(run("SELECT users >= 12000, reread, lag IS NOT NULL FROM pql.run ORDER BY run_id DESC LIMIT 1;"), "t|0|t\n", "nobody's events were read one by one");
+all_is_well('after that');
+run("SELECT pql.put_model(pql.adapt('trial', '{\"signals\": {\"multi_day\": {\"at_least\": 2}}}'));");
+my $leads = run("SELECT count(*) FROM pql.lead;");
+is(run("CALL pql.refresh(); SELECT users >= 12000, reread FROM pql.run ORDER BY run_id DESC LIMIT 1;"), "t|0\n", 'nor for a new version that keeps something else');
+cmp_ok(run("SELECT count(*) FROM pql.lead;"), '>=', $leads, 'which loses no lead');
+all_is_well('after that');
+
+
 # --- All at once ---
 
 # Loaders keep a transaction open for a while, so that what is loaded later is seen earlier. Everything is at random, and differs from run to run.
