@@ -293,7 +293,7 @@ END
 $$;
 CREATE TRIGGER pql_capture AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pql.list_entry FOR EACH STATEMENT EXECUTE FUNCTION pql.capture_lists();
 CREATE TRIGGER pql_capture AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pql.email_domain FOR EACH STATEMENT EXECUTE FUNCTION pql.capture_lists();
-CREATE TRIGGER pql_capture AFTER INSERT ON pql.model_activation FOR EACH ROW WHEN (NEW.shipped_in IS NULL) EXECUTE FUNCTION pql.capture_models();
+CREATE TRIGGER pql_capture AFTER INSERT ON pql.model_activation FOR EACH ROW WHEN (NEW.shipped_in IS NULL AND NEW.version IS NOT NULL) EXECUTE FUNCTION pql.capture_models();
 
 -- who loads needs no rights here, and can write nothing here but through what they load
 REVOKE ALL ON FUNCTION pql.capture_events(), pql.capture_trials(), pql.capture_people(), pql.capture_accounts(), pql.capture_facts(), pql.capture_lists(), pql.capture_models() FROM PUBLIC;

@@ -19,23 +19,22 @@ COMMENT ON COLUMN pql.model_version.shipped_in IS 'The version of pql that broug
 CREATE TABLE pql.model_activation (
 	model text NOT NULL,
 	activated_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-	version int NOT NULL,
+	version int,
 	activated_by text NOT NULL DEFAULT CURRENT_USER,
 	shipped_in text,
 	PRIMARY KEY (model, activated_at)
 );
 COMMENT ON TABLE pql.model_activation IS 'Which version of a model was active since when. The latest row counts.';
+COMMENT ON COLUMN pql.model_activation.version IS 'NULL: the model was set aside.';
 
 SELECT pg_catalog.pg_extension_config_dump('pql.model_version', 'WHERE shipped_in IS NULL');
 SELECT pg_catalog.pg_extension_config_dump('pql.model_activation', 'WHERE shipped_in IS NULL');
 
 CREATE VIEW pql.active_model AS
-SELECT DISTINCT ON (a.model) a.model, a.version, a.activated_at, v.document, v.evidence_bound,
-	v.exact_qualification
-FROM pql.model_activation a
-JOIN pql.model_version v ON v.model OPERATOR(pg_catalog.=) a.model AND v.version OPERATOR(pg_catalog.=) a.version
-ORDER BY a.model, a.activated_at DESC;
-COMMENT ON VIEW pql.active_model IS 'The active version of each model.';
+SELECT a.model, a.version, a.activated_at, v.document, v.evidence_bound, v.exact_qualification
+FROM (SELECT DISTINCT ON (x.model) x.* FROM pql.model_activation x ORDER BY x.model, x.activated_at DESC) a
+JOIN pql.model_version v ON v.model OPERATOR(pg_catalog.=) a.model AND v.version OPERATOR(pg_catalog.=) a.version;
+COMMENT ON VIEW pql.active_model IS 'The active version of each model: what pql.refresh keeps verdicts of.';
 
 CREATE FUNCTION pql.refuse_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -123,7 +122,7 @@ BEGIN
 			HINT = coalesce('Did you mean "' || near || '"?', 'Store it with pql.put_model.');
 END
 $$;
-COMMENT ON FUNCTION pql.model(text, int) IS 'The document of a model: the active version, or the one asked for. NULL name: NULL. In queries write (SELECT pql.model(''trial'')): a bare call runs once per row.';
+COMMENT ON FUNCTION pql.model(text, int) IS 'The document of a model: the active version (or that which was active last), or the one asked for. NULL name: NULL. In queries write (SELECT pql.model(''trial'')): a bare call runs once per row.';
 
 CREATE FUNCTION pql.model_text(name text, version int DEFAULT NULL) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -145,6 +144,21 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pql.activate_model(text, int) IS 'Makes a version the active one. An unknown model or version is an ERROR.';
+
+CREATE FUNCTION pql.deactivate_model(name text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF name IS NULL OR NOT EXISTS (SELECT FROM pql.active_model m WHERE m.model = name) THEN
+		RAISE EXCEPTION 'model "%" is not active', name
+			USING ERRCODE = 'undefined_object', HINT = format('Active are %s.', coalesce((SELECT string_agg(m.model, ', ' ORDER BY m.model) FROM pql.active_model m), 'none'));
+	END IF;
+	PERFORM pql.lock_everybody();
+	INSERT INTO pql.model_activation (model, version) VALUES (name, NULL);
+	DELETE FROM pql.state s WHERE s.model = name;
+	DELETE FROM pql.score s WHERE s.model = name;
+END
+$$;
+COMMENT ON FUNCTION pql.deactivate_model(text) IS 'Sets a model aside: pql.refresh keeps its verdicts no longer, and finds no leads by it. Its history and leads stay, and pql.score_all goes on scoring by the version that was active last. pql.activate_model brings it back. A model that is not active is an ERROR.';
 
 CREATE FUNCTION pql.warn_of_absent_events(model jsonb) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

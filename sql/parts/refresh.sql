@@ -45,6 +45,13 @@ END
 $$;
 COMMENT ON FUNCTION pql.lock_users(text[]) IS 'Until the transaction ends, nobody else writes what is kept of these users. First of all locks, and in a statement of its own: what is read in the same one may be older than the lock.';
 
+CREATE FUNCTION pql.lock_everybody() RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	SELECT pg_catalog.pg_advisory_xact_lock(7370828, b.bucket) FROM (SELECT g.bucket FROM pg_catalog.generate_series(0, 1023) g (bucket) ORDER BY g.bucket) b;
+END;
+COMMENT ON FUNCTION pql.lock_everybody() IS 'The same for everybody.';
+
 CREATE FUNCTION pql.everybody(unreadable text[] DEFAULT '{}') RETURNS TABLE (user_id text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -133,7 +140,7 @@ COMMENT ON FUNCTION pql.gather_state(text, timestamptz) IS 'Makes the evidence o
 CREATE FUNCTION pql.gather_stale(as_of timestamptz, models text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	PERFORM pg_advisory_xact_lock(7370828, b) FROM generate_series(0, 1023) b;
+	PERFORM pql.lock_everybody();
 	-- the events of these marks are among those that are read below; of marks that come meanwhile they may not be
 	UPDATE pql.change c SET since = gather_stale.as_of + interval '1 microsecond' WHERE c.due_at <= gather_stale.as_of AND c.since <= gather_stale.as_of;
 	PERFORM pql.gather_state(m, as_of) FROM unnest(models) m;

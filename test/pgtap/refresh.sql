@@ -226,6 +226,20 @@ SELECT is(pql.repair('trial'), 3::bigint, 'repair marks it');
 SELECT t.after('and refresh mends it', 'SELECT 1', '2026-03-22 08:00');
 
 
+-- Set aside -----------------------------------------------------------------------------------------
+
+SELECT lives_ok($$SELECT pql.deactivate_model('playbook')$$, 'a model is set aside');
+SELECT is(t.count($$pql.score WHERE model = 'playbook'$$) + t.count($$pql.state WHERE model = 'playbook'$$), 0::bigint, 'its verdicts are kept no longer');
+SELECT cmp_ok(t.count($$pql.lead WHERE model = 'playbook'$$), '>', 0::bigint, 'its leads are');
+SELECT t.after('others go on', $$INSERT INTO pql.event (user_id, occurred_at, event) SELECT t.user(n), '2026-03-21', 'upgrade_started' FROM generate_series(1, 100) n$$, '2026-03-22 08:00');
+SELECT is(t.count($$pql.score WHERE model = 'playbook'$$), 0::bigint, 'without it');
+SELECT cmp_ok(t.count($$pql.score_all('playbook', '2026-03-22')$$), '>', 100::bigint, 'which can still be asked');
+SELECT matches(t.error($$SELECT pql.deactivate_model('playbook')$$), '^42704 . model "playbook" is not active . Active are conversion_ready, trial.', 'twice');
+SELECT matches(t.error($$SELECT pql.deactivate_model(NULL)$$), '^42704 ', 'none');
+SELECT t.after('and brought back', $$SELECT pql.activate_model('playbook', 1)$$, '2026-03-22 08:00');
+SELECT cmp_ok(t.count($$pql.score WHERE model = 'playbook'$$), '>', 100::bigint, 'with everybody');
+
+
 -- What is refused -----------------------------------------------------------------------------------
 
 SELECT matches(t.error($$SELECT pql.refresh_batch('2026-03-01')$$), '^22023 . as_of is earlier than the last refresh', 'time does not go backwards');
