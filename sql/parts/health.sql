@@ -1,0 +1,53 @@
+-- Health: what somebody who keeps pql running wants to know, in one look.
+
+CREATE FUNCTION pql.health_of_source(source text, capture text) RETURNS TABLE (check_name text, status text, found text, hint text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	trouble text := u.message FROM pql.unreadable_sources((SELECT array_agg(o.relation) FROM pql.sources o WHERE o.relation <> source)) u;
+	unwatched text := string_agg(t.relation::text, ', ' ORDER BY t.relation::text) FROM pql.tables_of(to_regclass(source)) t
+		WHERE capture IN ('trigger', 'mark')
+			AND 4 > (SELECT count(*) FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgfoid = 'pql.capture_events'::regproc AND g.tgenabled = 'A');
+BEGIN
+	IF trouble IS NOT NULL THEN
+		RETURN QUERY SELECT 'source ' || source, 'error', trouble, format('Mend it, connect it anew, or leave it out: SELECT pql.disconnect(''events'', %L).', source);
+	ELSIF unwatched IS NOT NULL THEN
+		RETURN QUERY SELECT 'source ' || source, 'error', 'changes of ' || unwatched || ' are not noticed',
+			'Its triggers are gone or disabled. The next refresh makes those that are gone; ALTER TABLE … ENABLE ALWAYS TRIGGER does the rest.';
+	ELSIF capture = 'manual' THEN
+		RETURN QUERY SELECT 'source ' || source, 'none', capture, 'Changes are noticed only after pql.mark_dirty.';
+	ELSE
+		RETURN QUERY SELECT 'source ' || source, 'ok', capture, NULL;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION pql.health_of_source(text, text) IS 'The part of pql.health about a source of events: can it be read, and are its changes noticed?';
+
+CREATE FUNCTION pql.health() RETURNS TABLE (check_name text, status text, found text, hint text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	-- from the event to the alert
+	promised CONSTANT interval := '15 minutes';
+	job text;
+BEGIN
+	RETURN QUERY SELECT 'refresh', CASE WHEN r.run_id IS NULL THEN 'none' WHEN r.error IS NOT NULL THEN 'error' ELSE 'ok' END,
+		CASE WHEN r.run_id IS NULL THEN 'there was none' ELSE format('as of %s%s', r.as_of, ': ' || r.error) END,
+		CASE WHEN r.run_id IS NULL THEN 'CALL pql.refresh(); judges everybody.' WHEN r.error IS NOT NULL THEN 'What was done is kept, and the rest still marked.' END
+	FROM (SELECT) one LEFT JOIN (SELECT * FROM pql.run ORDER BY run_id DESC LIMIT 1) r ON true;
+
+	RETURN QUERY SELECT 'marks', CASE WHEN c.waiting > 0 THEN 'error' WHEN c.oldest > promised THEN 'warn' ELSE 'ok' END,
+		CASE WHEN c.marks = 0 THEN 'none'
+			ELSE format('%s, the oldest of %s ago%s', c.marks, date_trunc('second', c.oldest), CASE WHEN c.waiting > 0 THEN format('; %s wait for a source that cannot be read', c.waiting) END) END,
+		CASE WHEN c.oldest > promised THEN 'Refresh more often: SELECT pql.schedule(''1 minute''). pql.progress shows one that is running.' WHEN c.waiting > 0 THEN 'Mend the source that is named below.' END
+	FROM (SELECT count(*) AS marks, count(*) FILTER (WHERE c.waits_for IS NOT NULL) AS waiting, clock_timestamp() - min(greatest(c.logged_at, c.due_at)) AS oldest
+		FROM pql.change c WHERE c.due_at <= clock_timestamp()) c;
+
+	IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
+		EXECUTE format('SELECT j.schedule FROM %I.job j WHERE j.jobname = $1 AND j.database = current_database() AND j.active', 'cron') INTO job USING 'pql.refresh';
+	END IF;
+	RETURN QUERY SELECT 'schedule', CASE WHEN job IS NULL THEN 'none' ELSE 'ok' END, coalesce('pg_cron: ' || job, 'not by pg_cron'),
+		CASE WHEN job IS NULL THEN 'Unless a timer of the system calls pql.refresh(): SELECT pql.schedule(''1 minute'').' END;
+
+	RETURN QUERY SELECT h.* FROM pql.sources s CROSS JOIN LATERAL pql.health_of_source(s.relation, s.capture) h WHERE s.input = 'events' ORDER BY s.relation;
+END
+$$;
+COMMENT ON FUNCTION pql.health() IS 'Is all well? The last refresh, what waits for the next, whether one is scheduled, and whether sources can be read and are watched. status: ok, none (there is no such thing, which may be as wanted), warn, error.';

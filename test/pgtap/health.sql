@@ -1,0 +1,44 @@
+-- pql.health: one look at refresh, marks, schedule and sources.
+--
+--   pg_prove -d DB test/pgtap/health.sql
+
+BEGIN;
+SET LOCAL client_min_messages = warning;
+SET LOCAL TimeZone = 'UTC';
+SELECT * FROM no_plan();
+
+CREATE SCHEMA app;
+CREATE SCHEMA t;
+CREATE FUNCTION t.health(of_check text) RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT h.status || ' ' || h.found FROM pql.health() h WHERE h.check_name = of_check $$;
+
+SELECT is(t.health('refresh'), 'none there was none', 'before the first refresh');
+SELECT is(t.health('marks'), 'ok none', 'nothing waits');
+SELECT is(t.health('source pql.event'), 'ok trigger', 'the own table is watched');
+SELECT matches(t.health('schedule'), '^none not by pg_cron$', 'nothing is scheduled');
+SELECT is((SELECT count(*) FROM pql.health() h WHERE h.status IN ('none', 'error', 'warn') AND h.hint IS NULL), 0::bigint, 'what is not ok says what to do');
+
+INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('a', '2026-03-02', 'x');
+SELECT matches(t.health('marks'), '^ok 1, the oldest of 00:00:0\d ago$', 'an event waits');
+UPDATE pql.change SET logged_at = logged_at - interval '20 minutes';
+SELECT matches(t.health('marks'), '^warn 1, the oldest of 00:20:0\d ago$', 'for too long');
+SELECT users FROM pql.refresh_batch('2026-03-03') \g /dev/null
+SELECT is(t.health('refresh'), 'ok as of 2026-03-03 00:00:00+00', 'a refresh');
+SELECT is(t.health('marks'), 'ok none', 'judged it');
+UPDATE pql.run SET error = 'something';
+SELECT is(t.health('refresh'), 'error as of 2026-03-03 00:00:00+00: something', 'what went wrong is told');
+
+CREATE TABLE app.events (user_id text, occurred_at timestamptz, event text);
+CREATE VIEW app.seen AS SELECT * FROM app.events;
+SELECT count(*) FROM pql.connect('events', 'app.events') \g /dev/null
+SELECT count(*) FROM pql.connect('events', 'app.seen') \g /dev/null
+SELECT is(t.health('source app.events'), 'ok trigger', 'a table that is watched');
+SELECT is(t.health('source app.seen'), 'none manual', 'a view that is not');
+ALTER TABLE app.events DISABLE TRIGGER pql_events_update;
+SELECT is(t.health('source app.events'), 'error changes of app.events are not noticed', 'a trigger that is disabled');
+DROP VIEW app.seen;
+SELECT is(t.health('source app.seen'), 'error source app.seen is not there', 'a view that is gone');
+INSERT INTO pql.change (user_id, since, waits_for) VALUES ('a', 'infinity', 'app.seen');
+SELECT matches(t.health('marks'), '^error .* 1 wait for a source that cannot be read$', 'and who waits for it');
+
+SELECT * FROM finish();
+ROLLBACK;
