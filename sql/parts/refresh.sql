@@ -214,14 +214,14 @@ END
 $$;
 COMMENT ON FUNCTION pql.begin_run(timestamptz, text[]) IS 'The beginning of a refresh: looks for news in sources without triggers. Returns the id of a row of pql.run where everybody''s events are to be read, which may take a while, else 0.';
 
-CREATE FUNCTION pql.pick_users(as_of timestamptz, most_users int, unreadable text[]) RETURNS text[]
+CREATE FUNCTION pql.pick_users(as_of timestamptz, logged_until timestamptz, most_users int, unreadable text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN (
 		SELECT array_agg(DISTINCT p.user_id)
 		FROM (
 			(SELECT c.user_id FROM pql.change c
-			WHERE c.due_at <= as_of AND c.user_id IS NOT NULL
+			WHERE c.due_at <= as_of AND c.logged_at <= logged_until AND c.user_id IS NOT NULL
 				AND (unreadable = '{}' OR (c.source = ANY (unreadable)) IS NOT TRUE AND NOT EXISTS (SELECT FROM pql.change w WHERE w.user_id = c.user_id AND w.waits_for = ANY (unreadable)))
 			ORDER BY c.due_at, c.logged_at LIMIT most_users)
 			UNION ALL
@@ -232,9 +232,9 @@ BEGIN
 		) p);
 END
 $$;
-COMMENT ON FUNCTION pql.pick_users(timestamptz, int, text[]) IS 'Up to so many users who are marked, and as many whose time has come; not those who wait for a source in unreadable. NULL: nobody is left. A hint only: what holds is read when they are locked.';
+COMMENT ON FUNCTION pql.pick_users(timestamptz, timestamptz, int, text[]) IS 'Up to so many users who are marked (by then), and as many whose time has come; not those who wait for a source in unreadable. NULL: nobody is left. A hint only: what holds is read when they are locked.';
 
-CREATE FUNCTION pql.refresh_batch(as_of timestamptz DEFAULT now(), most_users int DEFAULT 1000, INOUT run_id bigint DEFAULT NULL, unreadable text[] DEFAULT '{}',
+CREATE FUNCTION pql.refresh_batch(as_of timestamptz DEFAULT now(), most_users int DEFAULT 1000, INOUT run_id bigint DEFAULT NULL, unreadable text[] DEFAULT '{}', logged_until timestamptz DEFAULT 'infinity',
 	OUT users int, OUT reread int, OUT changed int, OUT triggered int, OUT lag interval)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET max_parallel_workers_per_gather = 0 SET jit = off SET lock_timeout = 0
 -- planned once, for some users whoever they are
@@ -247,8 +247,8 @@ DECLARE
 	ignored_rows jsonb;
 	began CONSTANT timestamptz := clock_timestamp();
 BEGIN
-	IF most_users IS NULL OR most_users < 1 OR unreadable IS NULL THEN
-		RAISE EXCEPTION 'most_users is not at least 1, or unreadable is NULL'
+	IF most_users IS NULL OR most_users < 1 OR unreadable IS NULL OR logged_until IS NULL THEN
+		RAISE EXCEPTION 'most_users is not at least 1, or unreadable or logged_until is NULL'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write pql.refresh_batch(now(), 1000).';
 	END IF;
 	IF run_id IS NULL THEN
@@ -262,7 +262,7 @@ BEGIN
 	reread := 0;
 	changed := 0;
 	triggered := 0;
-	picked := pql.pick_users(as_of, most_users, unreadable);
+	picked := pql.pick_users(as_of, logged_until, most_users, unreadable);
 	IF picked IS NULL THEN
 		RETURN;
 	END IF;
@@ -379,7 +379,7 @@ BEGIN
 	WHERE r.run_id = refresh_batch.run_id;
 END
 $$;
-COMMENT ON FUNCTION pql.refresh_batch(timestamptz, int, bigint, text[]) IS 'Brings up to most_users users (and as many whose time has come) up to date, in this transaction: for who cannot CALL pql.refresh. run_id: what the call before returned, to go on with the same run; NULL: a new one, which looks for news in sources without triggers first (0: it has written nothing yet). unreadable: sources not to be read; who needs them stays marked. users 0: nothing was left to do. In READ COMMITTED; a transaction that refreshes several batches keeps their locks. ERROR: as_of NULL, or a minute or more earlier than that of the last refresh (within it, that of the last one holds); a source that cannot be read.';
+COMMENT ON FUNCTION pql.refresh_batch(timestamptz, int, bigint, text[], timestamptz) IS 'Brings up to most_users users (and as many whose time has come) up to date, in this transaction: for who cannot CALL pql.refresh. run_id: what the call before returned, to go on with the same run; NULL: a new one, which looks for news in sources without triggers first (0: it has written nothing yet). unreadable: sources not to be read; who needs them stays marked. logged_until: marks made later wait for another run. users 0: nothing was left to do. In READ COMMITTED; a transaction that refreshes several batches keeps their locks. ERROR: as_of NULL, or a minute or more earlier than that of the last refresh (within it, that of the last one holds); a source that cannot be read.';
 
 CREATE FUNCTION pql.unreadable_sources(unreadable text[] DEFAULT '{}') RETURNS TABLE (relation text, message text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
@@ -416,6 +416,8 @@ DECLARE
 	run pg_catalog.int8;
 	done pg_catalog.int8 := 0;
 	told pg_catalog.timestamptz := pg_catalog.clock_timestamp();
+	-- what comes meanwhile is for the next run: who loads all the time does not keep this one from ending
+	began CONSTANT pg_catalog.timestamptz := pg_catalog.clock_timestamp();
 	-- sources that cannot be read, and what was said of each
 	unreadable pg_catalog.text[] := '{}';
 	messages pg_catalog.text[] := '{}';
@@ -438,7 +440,7 @@ BEGIN
 					CONTINUE; -- now others see it
 				END IF;
 			END IF;
-			batch := pql.refresh_batch(as_of, 1000, run, unreadable);
+			batch := pql.refresh_batch(as_of, 1000, run, unreadable, began);
 		EXCEPTION
 			WHEN serialization_failure OR deadlock_detected THEN
 				CONTINUE; -- somebody was faster: again

@@ -12,7 +12,9 @@ CREATE TABLE pql.change (
 	source text,
 	waits_for text,
 	reason text
-);
+)
+-- rows come and go all the time: what is gone is to be swept out before indexes are full of it
+WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX change_by_user ON pql.change (user_id);
 CREATE INDEX change_by_time ON pql.change (due_at, logged_at);
 COMMENT ON TABLE pql.change IS 'Users to be judged again by the next refresh, written with what changed and in the same transaction. Not dumped: what is restored is marked anew.';
@@ -40,7 +42,9 @@ CREATE TABLE pql.state (
 	seen_until timestamptz NOT NULL,
 	rev int NOT NULL DEFAULT 1,
 	PRIMARY KEY (user_id, model, started_at)
-);
+)
+-- a row that changes stays on its page
+WITH (fillfactor = 80);
 COMMENT ON TABLE pql.state IS 'Evidence of every subject, so that what follows is judged without reading the events before. Not dumped: a row that is missing is made from the events.';
 COMMENT ON COLUMN pql.state.started_at IS '-infinity: the start is not known.';
 COMMENT ON COLUMN pql.state.evidence IS 'NULL: no events.';
