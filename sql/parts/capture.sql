@@ -6,7 +6,7 @@
 CREATE FUNCTION pql.mark_everybody(since timestamptz, reason text, backfill boolean DEFAULT false) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	INSERT INTO pql.change (user_id, since, backfill, reason) VALUES (NULL, since, backfill, reason);
+	INSERT INTO pql.change (user_id, since, backfill, reason) VALUES (NULL, since, backfill OR coalesce(current_setting('pql_follow.backfill', true) = 'on', false), reason);
 END;
 COMMENT ON FUNCTION pql.mark_everybody(timestamptz, text, boolean) IS 'Notes everybody for the next refresh.';
 
@@ -19,8 +19,8 @@ BEGIN
 	IF cardinality(users) > most THEN
 		PERFORM pql.mark_everybody((SELECT min(s) FROM unnest(since) s), reason);
 	ELSE
-		INSERT INTO pql.change (user_id, since, until, reason)
-		SELECT DISTINCT u.user_id, u.since, u.until, mark.reason FROM unnest(users, since, until) u (user_id, since, until) WHERE u.user_id IS NOT NULL;
+		INSERT INTO pql.change (user_id, since, until, backfill, reason)
+		SELECT DISTINCT u.user_id, u.since, u.until, coalesce(current_setting('pql_follow.backfill', true) = 'on', false), mark.reason FROM unnest(users, since, until) u (user_id, since, until) WHERE u.user_id IS NOT NULL;
 	END IF;
 END
 $$;
@@ -43,6 +43,7 @@ BEGIN
 			USING ERRCODE = 'null_value_not_allowed', HINT = 'Give the ids of users whose events or facts have changed: ARRAY[''u1'', ''u2''].';
 	END IF;
 	PERFORM pql.mark(user_ids, '-infinity', 'mark_dirty');
+	PERFORM pql.note_users(user_ids);
 	RETURN (SELECT count(DISTINCT u) FROM unnest(user_ids) u);
 END
 $$;
@@ -95,11 +96,14 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.tables_of(regclass) IS 'A table and its partitions and children at all levels, but for foreign ones.';
 
-CREATE FUNCTION pql.create_capture(target regclass, source text) RETURNS void
+CREATE FUNCTION pql.create_capture(target regclass, source text, input text DEFAULT 'events') RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	part regclass;
 	kind record;
+	-- a table may be connected as more than one input
+	name CONSTANT text := CASE input WHEN 'events' THEN 'pql_capture_' ELSE format('pql_follow_%s_', input) END;
+	handler CONSTANT text := CASE input WHEN 'events' THEN format('pql.capture_events(%L)', source) ELSE format('pql.note_input(%L, %L)', source, input) END;
 BEGIN
 	-- on the parent and on every part: a statement fires those of the table that it names
 	FOR part IN SELECT t.relation FROM pql.tables_of(target) t LOOP
@@ -107,30 +111,30 @@ BEGIN
 			SELECT * FROM (VALUES ('insert', 'REFERENCING NEW TABLE AS added'), ('update', 'REFERENCING OLD TABLE AS removed NEW TABLE AS added'),
 				('delete', 'REFERENCING OLD TABLE AS removed'), ('truncate', '')) k (event, tables)
 		LOOP
-			EXECUTE format('DROP TRIGGER IF EXISTS pql_capture_%s ON %s', kind.event, part);
-			EXECUTE format('CREATE TRIGGER pql_capture_%1$s AFTER %1$s ON %2$s %3$s FOR EACH STATEMENT EXECUTE FUNCTION pql.capture_events(%4$L)',
-				kind.event, part, kind.tables, source);
-			EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER pql_capture_%s', part, kind.event);
+			EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', name || kind.event, part);
+			EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION %s', name || kind.event, kind.event, part, kind.tables, handler);
+			EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', part, name || kind.event);
 		END LOOP;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pql.create_capture(regclass, text) IS 'Puts the triggers of capture on a table of events and on its partitions.';
+COMMENT ON FUNCTION pql.create_capture(regclass, text, text) IS 'Puts the triggers of capture on a table that is connected as an input, and on its partitions.';
 
-CREATE FUNCTION pql.drop_capture(target regclass) RETURNS void
+CREATE FUNCTION pql.drop_capture(target regclass, input text DEFAULT 'events') RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	found record;
 BEGIN
 	FOR found IN
 		SELECT t.tgname, t.tgrelid::regclass AS part FROM pg_trigger t
-		WHERE t.tgfoid = 'pql.capture_events'::regproc AND t.tgrelid IN (SELECT p.relation FROM pql.tables_of(target) p)
+		WHERE t.tgfoid IN ('pql.capture_events'::regproc, 'pql.note_input'::regproc) AND t.tgrelid IN (SELECT p.relation FROM pql.tables_of(target) p)
+			AND starts_with(t.tgname::text, CASE input WHEN 'events' THEN 'pql_capture_' ELSE format('pql_follow_%s_', input) END)
 	LOOP
 		EXECUTE format('DROP TRIGGER %I ON %s', found.tgname, found.part);
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pql.drop_capture(regclass) IS 'Takes them off again.';
+COMMENT ON FUNCTION pql.drop_capture(regclass, text) IS 'Takes them off again.';
 
 CREATE FUNCTION pql.watch_sources() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
