@@ -67,6 +67,8 @@ BEGIN
 			UNION ALL SELECT t.user_id, t.converted_at FROM pql.trial t WHERE t.user_id = ANY ($1)
 			UNION ALL SELECT p.user_id, v.at FROM pql.person p, unnest(ARRAY[p.signed_up_at, p.paid_at, p.opted_out_at, p.suppressed_at]) v (at) WHERE p.user_id = ANY ($1)
 			UNION ALL SELECT f.subject, f.recorded_at FROM pql.fact f WHERE f.subject = ANY ($1)
+			UNION ALL SELECT c.user_id, c.converted_at FROM pql.conversion c WHERE c.user_id = ANY ($1)
+			UNION ALL SELECT p.user_id, c.converted_at FROM pql.person p JOIN pql.conversion c ON c.account_id = p.account_id WHERE p.user_id = ANY ($1)
 			UNION ALL SELECT p.user_id, f.recorded_at FROM pql.person p JOIN pql.fact f ON f.subject = p.account_id WHERE p.user_id = ANY ($1) AND f.name LIKE 'account.%%'
 			UNION ALL SELECT e.user_id, e.occurred_at FROM (%s) e WHERE e.user_id = ANY ($1)) l
 		WHERE l.at > $2 AND l.at < '10000-01-01 00:00Z'
@@ -118,6 +120,7 @@ BEGIN
 	END IF;
 	IF run_id IS NULL THEN
 		PERFORM pql.watch_sources();
+		PERFORM pql.follow_inputs(greatest(as_of, last));
 	END IF;
 	PERFORM pql.spread_marks();
 
@@ -303,6 +306,13 @@ BEGIN
 	IF run IS NOT NULL THEN
 		UPDATE pql.run r SET finished_at = pg_catalog.clock_timestamp() WHERE r.run_id OPERATOR(pg_catalog.=) run;
 		COMMIT;
+	END IF;
+	-- the others have been refreshed
+	SELECT pg_catalog.string_agg(s.failure, E'\n' ORDER BY s.failure) INTO message FROM pql.source s WHERE s.failure IS NOT NULL;
+	IF message IS NOT NULL THEN
+		CALL pql.note_failure(run, as_of, message);
+		COMMIT;
+		RAISE EXCEPTION '%', message USING HINT = 'All else was refreshed. What has changed there is still noted: refresh again when this is mended.';
 	END IF;
 END
 $$;
