@@ -85,7 +85,7 @@ END;
 COMMENT ON FUNCTION pql.signup_conversions(text[], text[], timestamptz[]) IS 'The same, of trials that the event signup_complete has started.';
 
 CREATE FUNCTION pql.settle_users(users text[]) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET enable_nestloop = on AS $$
 DECLARE
 	concerned text[];
 	of_users text[];
@@ -93,12 +93,15 @@ DECLARE
 	ends timestamptz[];
 BEGIN
 	concerned := pql.payers_beside(ARRAY(
-		SELECT DISTINCT u.user_id FROM unnest(users) u (user_id)
-		WHERE EXISTS (SELECT FROM pql.conversion c WHERE c.user_id = u.user_id)
-			OR EXISTS (SELECT FROM pql.credit c WHERE c.user_id = u.user_id)
-			OR EXISTS (SELECT FROM pql.person p JOIN pql.conversion c ON c.account_id = p.account_id WHERE p.user_id = u.user_id)));
+		SELECT c.user_id FROM pql.conversion c WHERE c.user_id = ANY (users)
+		UNION SELECT c.user_id FROM pql.credit c WHERE c.user_id = ANY (users)
+		UNION SELECT p.user_id FROM pql.person p JOIN pql.conversion c ON c.account_id = p.account_id WHERE p.user_id = ANY (users)));
 	IF concerned = '{}' THEN
 		RETURN;
+	END IF;
+	-- the planner takes what functions return for few
+	IF cardinality(concerned) > 1000 THEN
+		PERFORM set_config('enable_nestloop', 'off', true);
 	END IF;
 	of_users := pql.payers_beside(concerned);
 	SELECT array_agg(t.user_id), array_agg(t.started_at), array_agg(t.ends_at) INTO of_users, starts, ends
