@@ -6,7 +6,7 @@
 CREATE FUNCTION pql.mark_everybody(since timestamptz, reason text, backfill boolean DEFAULT false) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	INSERT INTO pql.change (user_id, since, backfill, reason) VALUES (NULL, since, backfill, reason);
+	INSERT INTO pql.change (user_id, since, backfill, reason) VALUES (NULL, since, backfill OR coalesce(current_setting('pql_follow.backfill', true) = 'on', false), reason);
 END;
 COMMENT ON FUNCTION pql.mark_everybody(timestamptz, text, boolean) IS 'Notes everybody for the next refresh.';
 
@@ -19,8 +19,8 @@ BEGIN
 	IF cardinality(users) > most THEN
 		PERFORM pql.mark_everybody((SELECT min(s) FROM unnest(since) s), reason);
 	ELSE
-		INSERT INTO pql.change (user_id, since, until, reason)
-		SELECT DISTINCT u.user_id, u.since, u.until, mark.reason FROM unnest(users, since, until) u (user_id, since, until) WHERE u.user_id IS NOT NULL;
+		INSERT INTO pql.change (user_id, since, until, backfill, reason)
+		SELECT DISTINCT u.user_id, u.since, u.until, coalesce(current_setting('pql_follow.backfill', true) = 'on', false), mark.reason FROM unnest(users, since, until) u (user_id, since, until) WHERE u.user_id IS NOT NULL;
 	END IF;
 END
 $$;
@@ -43,6 +43,7 @@ BEGIN
 			USING ERRCODE = 'null_value_not_allowed', HINT = 'Give the ids of users whose events or facts have changed: ARRAY[''u1'', ''u2''].';
 	END IF;
 	PERFORM pql.mark(user_ids, '-infinity', 'mark_dirty');
+	PERFORM pql.note_users(user_ids);
 	RETURN (SELECT count(DISTINCT u) FROM unnest(user_ids) u);
 END
 $$;
@@ -79,6 +80,7 @@ BEGIN
 	-- on the parent and on every part: a statement fires those of the table that it names
 	FOR part IN SELECT t.relation FROM pql.tables_of(target) t LOOP
 		FOR kind IN
+			-- a table may be connected as more than one input
 			SELECT format('pql_%s_%s', input, k.event) AS name, k.* FROM (VALUES ('insert', 'REFERENCING NEW TABLE AS added'),
 				('update', 'REFERENCING OLD TABLE AS removed NEW TABLE AS added'), ('delete', 'REFERENCING OLD TABLE AS removed'), ('truncate', '')) k (event, tables)
 		LOOP

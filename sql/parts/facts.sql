@@ -9,6 +9,7 @@ SELECT pg_catalog.pg_extension_config_dump('pql.event', '');
 SELECT pg_catalog.pg_extension_config_dump('pql.person', '');
 SELECT pg_catalog.pg_extension_config_dump('pql.account', '');
 SELECT pg_catalog.pg_extension_config_dump('pql.trial', '');
+SELECT pg_catalog.pg_extension_config_dump('pql.conversion', '');
 SELECT pg_catalog.pg_extension_config_dump('pql.fact', '');
 SELECT pg_catalog.pg_extension_config_dump('pql.list_entry', '');
 
@@ -19,7 +20,7 @@ CREATE FUNCTION pql.profile_row(input jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT coalesce(pg_catalog.jsonb_strip_nulls(nullif(input -> 'attributes', 'null')), '{}')
-		|| (pg_catalog.jsonb_strip_nulls(input) - 'attributes');
+		|| (pg_catalog.jsonb_strip_nulls(input) - 'attributes' - 'followed_at');
 END;
 COMMENT ON FUNCTION pql.profile_row(jsonb) IS 'A row of pql.person or pql.account as facts by name: attributes, and columns over them.';
 
@@ -31,6 +32,8 @@ DECLARE
 	was jsonb := pql.profile_row(to_jsonb(OLD)) - key_column;
 	becomes jsonb := pql.profile_row(to_jsonb(NEW)) - key_column;
 	subject_id text := to_jsonb(OLD) ->> key_column;
+	-- what follows a connected table is known when it is read
+	known_from timestamptz := coalesce(nullif(current_setting('pql_follow.recorded_at', true), '')::timestamptz, clock_timestamp());
 	fact record;
 	latest record;
 BEGIN
@@ -57,7 +60,7 @@ BEGIN
 		END IF;
 		INSERT INTO pql.fact (subject, name, value, source, recorded_at)
 		VALUES (subject_id, section || '.' || fact.name, coalesce(fact.new_value, 'null'), 'pql.' || section,
-			clock_timestamp())
+			known_from)
 		ON CONFLICT (subject, name, recorded_at) DO UPDATE SET value = EXCLUDED.value;
 	END LOOP;
 	RETURN NULL;
@@ -76,7 +79,7 @@ DECLARE
 	key_column text := CASE section WHEN 'person' THEN 'user_id' ELSE 'account_id' END;
 	is_column boolean := EXISTS (SELECT FROM pg_attribute a
 		WHERE a.attrelid = format('pql.%I', section)::regclass AND a.attname = fact_name AND a.attnum > 0
-			AND NOT a.attisdropped AND a.attname NOT IN ('attributes', key_column));
+			AND NOT a.attisdropped AND a.attname NOT IN ('attributes', 'followed_at', key_column));
 BEGIN
 	IF is_column THEN
 		EXECUTE format('UPDATE pql.%1$I SET %2$I = (jsonb_populate_record(NULL::pql.%1$I, jsonb_build_object(%2$L, $1))).%2$I WHERE %3$I = $2',

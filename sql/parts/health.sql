@@ -48,6 +48,9 @@ BEGIN
 		CASE WHEN job IS NULL THEN 'Unless a timer of the system calls pql.refresh(): SELECT pql.schedule(''1 minute'').' END;
 
 	RETURN QUERY SELECT h.* FROM pql.sources s CROSS JOIN LATERAL pql.health_of_source(s.relation, s.capture) h WHERE s.input = 'events' ORDER BY s.relation;
+	RETURN QUERY SELECT s.input || ' ' || s.relation, CASE WHEN s.failure IS NOT NULL THEN 'error' WHEN s.capture = 'manual' THEN 'none' ELSE 'ok' END, coalesce(s.failure, s.capture),
+		CASE WHEN s.failure IS NOT NULL THEN 'What has changed there is noted, and read when this is mended.' WHEN s.capture = 'manual' THEN 'Changes are noticed only after pql.mark_dirty.' END
+	FROM pql.source s WHERE s.input <> 'events' AND s.disconnected_at IS NULL ORDER BY s.input, s.connected_at, s.relation;
 END
 $$;
 COMMENT ON FUNCTION pql.health() IS 'Is all well? The last refresh, what waits for the next, whether one is scheduled, and whether sources can be read and are watched. status: ok, none (there is no such thing, which may be as wanted), warn, error.';

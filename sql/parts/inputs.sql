@@ -31,7 +31,8 @@ CREATE TABLE pql.person (
 	paid_at timestamptz,
 	opted_out_at timestamptz,
 	suppressed_at timestamptz,
-	attributes jsonb
+	attributes jsonb,
+	followed_at timestamptz
 );
 COMMENT ON TABLE pql.person IS 'What is known of each user. Columns and attributes are the facts person.* of models.';
 COMMENT ON COLUMN pql.person.signed_up_at IS 'Start of a user who has no trial (freemium).';
@@ -39,6 +40,7 @@ COMMENT ON COLUMN pql.person.paid_at IS 'First payment ever, where it is known a
 COMMENT ON COLUMN pql.person.opted_out_at IS 'When the person unsubscribed; the fact person.opted_out is true from then on.';
 COMMENT ON COLUMN pql.person.suppressed_at IS 'When the person went on a do-not-contact list; the fact person.suppressed.';
 COMMENT ON COLUMN pql.person.attributes IS 'Further facts, by name: {"plan": "team"} is person.plan.';
+COMMENT ON COLUMN pql.person.followed_at IS 'Since when the row follows a connected table; NULL: it was written here. No fact.';
 
 CREATE TABLE pql.account (
 	account_id text PRIMARY KEY,
@@ -48,11 +50,13 @@ CREATE TABLE pql.account (
 	industry text,
 	crm_owner text,
 	kind text,
-	attributes jsonb
+	attributes jsonb,
+	followed_at timestamptz
 );
 COMMENT ON TABLE pql.account IS 'What is known of each company. Columns and attributes are the facts account.* of models.';
 COMMENT ON COLUMN pql.account.kind IS 'prospect, customer, competitor, partner, internal …: as the model asks.';
 COMMENT ON COLUMN pql.account.attributes IS 'Further facts, by name: {"tech_stack": "dbt"} is account.tech_stack.';
+COMMENT ON COLUMN pql.account.followed_at IS 'Since when the row follows a connected table; NULL: it was written here. No fact.';
 
 CREATE TABLE pql.trial (
 	user_id text NOT NULL,
@@ -62,6 +66,7 @@ CREATE TABLE pql.trial (
 	converted_at timestamptz,
 	mrr float8,
 	conversion_source text,
+	followed_at timestamptz,
 	PRIMARY KEY (user_id, started_at)
 );
 COMMENT ON TABLE pql.trial IS 'Trials, one row each. While it is empty, the event signup_complete starts trials.';
@@ -69,6 +74,30 @@ COMMENT ON COLUMN pql.trial.ends_at IS 'NULL: 14 local days after the start, in 
 COMMENT ON COLUMN pql.trial.converted_at IS 'When this trial was paid for; NULL while it was not.';
 COMMENT ON COLUMN pql.trial.mrr IS 'Monthly recurring revenue of the conversion, in the company''s currency.';
 COMMENT ON COLUMN pql.trial.conversion_source IS 'self_serve or sales_assisted, where billing says so.';
+COMMENT ON COLUMN pql.trial.followed_at IS 'Since when the row follows a connected table; NULL: it was written here.';
+
+CREATE TABLE pql.conversion (
+	conversion_id text,
+	user_id text,
+	account_id text,
+	converted_at timestamptz,
+	plan text,
+	mrr float8,
+	conversion_source text,
+	followed_at timestamptz
+);
+CREATE INDEX conversion_by_id ON pql.conversion (conversion_id) WHERE conversion_id IS NOT NULL;
+CREATE INDEX conversion_by_user ON pql.conversion (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX conversion_by_account ON pql.conversion (account_id) WHERE account_id IS NOT NULL;
+COMMENT ON TABLE pql.conversion IS 'Payments, where they are known apart from trials: one row each. Each converts the trial that it belongs to.';
+COMMENT ON COLUMN pql.conversion.conversion_id IS 'The source''s own id: rows that repeat one count once, the earliest. NULL: never a repeat.';
+COMMENT ON COLUMN pql.conversion.user_id IS 'Who paid.';
+COMMENT ON COLUMN pql.conversion.account_id IS 'The company that paid: all its members did, and one of their trials has the MRR.';
+COMMENT ON COLUMN pql.conversion.converted_at IS 'When. NULL or infinite: the row is ignored.';
+COMMENT ON COLUMN pql.conversion.plan IS 'What was bought. A trial''s own plan stays as it is.';
+COMMENT ON COLUMN pql.conversion.mrr IS 'Monthly recurring revenue, in the company''s currency.';
+COMMENT ON COLUMN pql.conversion.conversion_source IS 'self_serve or sales_assisted, where billing says so.';
+COMMENT ON COLUMN pql.conversion.followed_at IS 'Since when the row follows a connected table; NULL: it was written here.';
 
 CREATE TABLE pql.fact (
 	subject text NOT NULL,

@@ -31,7 +31,7 @@ BEGIN
 		WHEN 'trial.conversion_source' THEN RETURN 'CASE WHEN s.converted_at <= $1 THEN s.conversion_source END';
 		ELSE
 	END CASE;
-	IF section NOT IN ('person', 'account') OR key = 'attributes' THEN
+	IF section NOT IN ('person', 'account') OR key IN ('attributes', 'followed_at') THEN
 		RETURN NULL;
 	END IF;
 	stem := key;
@@ -56,6 +56,9 @@ DECLARE
 	info record := pql.model_info(model);
 	facts text[] := info.facts;
 	by_signup boolean := NOT EXISTS (SELECT FROM pql.trial);
+	any_conversion boolean := EXISTS (SELECT FROM pql.conversion);
+	-- with those who share a conversion with them
+	signing text[] := CASE WHEN any_conversion THEN pql.payers_beside(only_users) ELSE only_users END;
 	any_fact boolean := EXISTS (SELECT FROM pql.fact);
 	accounts_change boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name = 'person.account_id');
 	leads_known boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name >= 'lead.' AND f.name < 'lead/');
@@ -75,9 +78,14 @@ BEGIN
 		signups := format($q$SELECT array_agg(e.user_id), array_agg(e.occurred_at), array_agg(e.properties)
 			FROM (SELECT DISTINCT ON (x.user_id, x.occurred_at) x.user_id, x.occurred_at, x.properties
 				FROM (%s) x WHERE x.event = 'signup_complete' AND x.occurred_at >= '0001-01-01 00:00Z' AND x.occurred_at < '10000-01-01 00:00Z' AND x.occurred_at <= $1%s
-				ORDER BY x.user_id, x.occurred_at, x.properties) e$q$, pql.event_query(population_queries.known_at, only_users), CASE WHEN only_users IS NOT NULL THEN ' AND x.user_id = ANY ($3)' ELSE '' END);
-		trials := '(SELECT u.user_id, u.started_at, NULL::timestamptz AS ends_at, NULL::text AS plan, NULL::timestamptz AS converted_at,
-			NULL::float8 AS mrr, NULL::text AS conversion_source, u.signup FROM unnest($7, $8, $9) u (user_id, started_at, signup))';
+				ORDER BY x.user_id, x.occurred_at, x.properties) e$q$, pql.event_query(population_queries.known_at, signing), CASE WHEN only_users IS NULL THEN ''
+				WHEN any_conversion THEN ' AND x.user_id = ANY ((SELECT pql.payers_beside($3))::text[])' ELSE ' AND x.user_id = ANY ($3)' END);
+		trials := format('(SELECT u.user_id, u.started_at, NULL::timestamptz AS ends_at, NULL::text AS plan, %s, u.signup
+			FROM unnest($7, $8, $9) u (user_id, started_at, signup)%s)',
+			CASE WHEN any_conversion THEN 'c.converted_at, c.mrr, c.conversion_source'
+				ELSE 'NULL::timestamptz AS converted_at, NULL::float8 AS mrr, NULL::text AS conversion_source' END,
+			CASE WHEN any_conversion THEN format(' LEFT JOIN pql.signup_conversions(%s, $7, $8) c ON c.user_id = u.user_id AND c.started_at = u.started_at',
+				CASE WHEN only_users IS NOT NULL THEN '$3' ELSE '$7' END) ELSE '' END);
 	ELSE
 		trials := '(SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.converted_at, r.mrr, r.conversion_source, NULL::jsonb AS signup FROM pql.trial r)';
 	END IF;

@@ -5,6 +5,14 @@ RETURNS TABLE (user_id text, started_at timestamptz, next_start timestamptz, end
 	converted_at timestamptz, mrr float8, conversion_source text, paid_before boolean, signup jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
+	WITH signup AS (
+		-- of those who share a conversion with the users as well: one of their trials has its MRR
+		SELECT DISTINCT ON (x.user_id, x.occurred_at) x.user_id, x.occurred_at AS started_at, x.properties
+		FROM pql.events_named('signup_complete', as_of, known_at, pql.payers_beside(only_users)) x
+		WHERE x.occurred_at >= '0001-01-01 00:00Z' AND x.occurred_at < '10000-01-01 00:00Z' AND NOT EXISTS (SELECT FROM pql.trial)
+			AND (only_users IS NULL OR x.user_id = ANY ((SELECT pql.payers_beside(only_users))::text[]))
+		ORDER BY x.user_id, x.occurred_at, x.properties
+	)
 	SELECT s.user_id, s.started_at, s.next_start, s.ends_at, s.plan, s.converted_at, s.mrr,
 		s.conversion_source, s.paid_before, s.signup
 	FROM (
@@ -18,19 +26,20 @@ BEGIN ATOMIC
 			FROM pql.trial r
 			WHERE r.started_at >= '0001-01-01 00:00Z' AND r.started_at < '10000-01-01 00:00Z' AND (only_users IS NULL OR r.user_id = ANY (only_users))
 			UNION ALL
-			SELECT e.user_id, e.occurred_at, NULL, NULL, NULL, NULL, NULL, e.properties
-			FROM (
-				SELECT DISTINCT ON (x.user_id, x.occurred_at) x.user_id, x.occurred_at, x.properties
-				FROM pql.events_named('signup_complete', as_of, known_at, only_users) x
-				WHERE x.occurred_at >= '0001-01-01 00:00Z' AND x.occurred_at < '10000-01-01 00:00Z' AND NOT EXISTS (SELECT FROM pql.trial)
-				ORDER BY x.user_id, x.occurred_at, x.properties
-			) e
+			SELECT e.user_id, e.started_at, NULL, NULL, c.converted_at, c.mrr, c.conversion_source, e.properties
+			FROM signup e
+			LEFT JOIN (
+				SELECT v.user_id, v.started_at, v.converted_at, v.mrr, v.conversion_source
+				FROM (SELECT array_agg(u.user_id) AS users, array_agg(u.started_at) AS starts FROM signup u WHERE EXISTS (SELECT FROM pql.conversion)) a
+				CROSS JOIN LATERAL pql.signup_conversions(a.users, a.users, a.starts) v
+			) c ON c.user_id = e.user_id AND c.started_at = e.started_at
+			WHERE only_users IS NULL OR e.user_id = ANY (only_users)
 		) t
 		WINDOW by_start AS (PARTITION BY t.user_id ORDER BY t.started_at)
 	) s
 	WHERE s.started_at <= as_of;
 END;
-COMMENT ON FUNCTION pql.trial_at(timestamptz, timestamptz, text[]) IS 'Trials started by as_of, with the start of the user''s next one. While pql.trial is empty, the event signup_complete starts trials and its properties stand in signup.';
+COMMENT ON FUNCTION pql.trial_at(timestamptz, timestamptz, text[]) IS 'Trials started by as_of, with the start of the user''s next one. While pql.trial is empty, the event signup_complete starts trials, its properties stand in signup, and pql.conversion says which were paid for.';
 
 CREATE FUNCTION pql.subject_at(per_trial boolean, as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
 RETURNS TABLE (user_id text, started_at timestamptz, next_start timestamptz, ends_at timestamptz, plan text,

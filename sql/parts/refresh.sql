@@ -76,6 +76,8 @@ BEGIN
 			UNION ALL SELECT t.user_id, t.converted_at FROM pql.trial t WHERE t.user_id = ANY ((SELECT $1)::text[])
 			UNION ALL SELECT p.user_id, v.at FROM pql.person p, unnest(ARRAY[p.signed_up_at, p.paid_at, p.opted_out_at, p.suppressed_at]) v (at) WHERE p.user_id = ANY ((SELECT $1)::text[])
 			UNION ALL SELECT f.subject, f.recorded_at FROM pql.fact f WHERE f.subject = ANY ((SELECT $1)::text[])
+			UNION ALL SELECT c.user_id, c.converted_at FROM pql.conversion c WHERE c.user_id = ANY ((SELECT $1)::text[])
+			UNION ALL SELECT p.user_id, c.converted_at FROM pql.person p JOIN pql.conversion c ON c.account_id = p.account_id WHERE p.user_id = ANY ((SELECT $1)::text[])
 			UNION ALL SELECT p.user_id, f.recorded_at FROM pql.person p JOIN pql.fact f ON f.subject = p.account_id WHERE p.user_id = ANY ((SELECT $1)::text[]) AND f.name LIKE 'account.%%'
 			UNION ALL SELECT e.user_id, e.occurred_at FROM (%s) e WHERE e.user_id = ANY ((SELECT $1)::text[])) l
 		WHERE l.at > $2 AND l.at < '10000-01-01 00:00Z'
@@ -189,12 +191,13 @@ END
 $$;
 COMMENT ON FUNCTION pql.spread_marks(timestamptz, text[], boolean) IS 'Makes evidence anew where pql.stale_models says so, and turns marks for everybody into one for each user. Returns how many users. Where some sources cannot be read, a mark stays for when they can.';
 
-CREATE FUNCTION pql.begin_run(as_of timestamptz, unreadable text[] DEFAULT '{}') RETURNS bigint
+CREATE FUNCTION pql.begin_run(as_of timestamptz, unreadable text[] DEFAULT '{}', OUT run bigint, OUT failures text[])
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$
 DECLARE
 	last timestamptz := max(r.as_of) FROM pql.run r;
-	run bigint := 0;
+	left_out jsonb;
 BEGIN
+	run := 0;
 	IF as_of IS NULL OR NOT isfinite(as_of) THEN
 		RAISE EXCEPTION 'as_of is no instant'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write pql.refresh(now()).';
@@ -206,13 +209,14 @@ BEGIN
 				HINT = 'pql.score_all looks back to any instant, and writes nothing.';
 	END IF;
 	PERFORM pql.watch_sources(unreadable);
+	SELECT f.failures, f.ignored INTO failures, left_out FROM pql.follow_inputs(greatest(as_of, last)) f;
+	INSERT INTO pql.ignored (source, reason, rows) SELECT split_part(i.key, ': ', 1), split_part(i.key, ': ', 2), i.value::bigint FROM jsonb_each_text(left_out) i;
 	IF pql.stale_models(as_of, unreadable) <> '{}' THEN
 		INSERT INTO pql.run AS r (as_of, phase) VALUES (greatest(as_of, last), 'reading') RETURNING r.run_id INTO run;
 	END IF;
-	RETURN run;
 END
 $$;
-COMMENT ON FUNCTION pql.begin_run(timestamptz, text[]) IS 'The beginning of a refresh: looks for news in sources without triggers. Returns the id of a row of pql.run where everybody''s events are to be read, which may take a while, else 0.';
+COMMENT ON FUNCTION pql.begin_run(timestamptz, text[]) IS 'The beginning of a refresh: looks for news in sources without triggers, and in the tables that are followed. run: the id of a row of pql.run where everybody''s events are to be read, which may take a while, else 0. failures: what could not be followed, with the mend.';
 
 CREATE FUNCTION pql.pick_users(as_of timestamptz, logged_until timestamptz, most_users int, unreadable text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -252,7 +256,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write pql.refresh_batch(now(), 1000).';
 	END IF;
 	IF run_id IS NULL THEN
-		run_id := pql.begin_run(as_of, unreadable);
+		run_id := (pql.begin_run(as_of, unreadable)).run;
 	END IF;
 	-- nobody is judged as of an earlier instant than before
 	as_of := greatest(as_of, (SELECT max(r.as_of) FROM pql.run r));
@@ -421,6 +425,7 @@ DECLARE
 	-- sources that cannot be read, and what was said of each
 	unreadable pg_catalog.text[] := '{}';
 	messages pg_catalog.text[] := '{}';
+	failures pg_catalog.text[] := '{}';
 	source pg_catalog.text;
 	message pg_catalog.text;
 	detail pg_catalog.text;
@@ -434,7 +439,7 @@ BEGIN
 		BEGIN
 			message := NULL;
 			IF run IS NULL THEN
-				run := pql.begin_run(as_of, unreadable);
+				SELECT b.run, b.failures INTO run, failures FROM pql.begin_run(as_of, unreadable) b;
 				IF run OPERATOR(pg_catalog.>) 0 THEN
 					RAISE NOTICE 'reading everybody''s events';
 					CONTINUE; -- now others see it
@@ -469,11 +474,13 @@ BEGIN
 			RAISE NOTICE '% users judged, % left', done, (SELECT p.remaining FROM pql.progress p);
 		END IF;
 	END LOOP;
+	messages := messages OPERATOR(pg_catalog.||) failures;
 	IF messages OPERATOR(pg_catalog.<>) '{}' THEN
 		CALL pql.note_failure(run, as_of, pg_catalog.array_to_string(messages, E'\n'));
 		COMMIT;
-		RAISE EXCEPTION 'refresh could not read %', pg_catalog.array_to_string(unreadable, ', ')
-			USING DETAIL = pg_catalog.array_to_string(messages, E'\n'), HINT = 'Who has nothing new there was refreshed. The others stay marked: refresh again when this is mended.';
+		RAISE EXCEPTION 'refresh could not read %', coalesce((SELECT pg_catalog.string_agg(u, ', ') FROM (
+				SELECT pg_catalog.unnest(unreadable) AS u UNION ALL SELECT s.relation FROM pql.source s WHERE s.failure IS NOT NULL) n), 'everything')
+			USING DETAIL = pg_catalog.array_to_string(messages, E'\n'), HINT = 'What does not depend on it was refreshed. The rest stays marked: refresh again when this is mended.';
 	ELSIF run OPERATOR(pg_catalog.>) 0 THEN
 		UPDATE pql.run r SET finished_at = pg_catalog.clock_timestamp(), phase = NULL WHERE r.run_id OPERATOR(pg_catalog.=) run;
 		COMMIT;

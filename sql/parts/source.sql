@@ -1,36 +1,64 @@
--- Sources: where events are read from. pql.event is one from the start; pql.connect adds the customer's own tables.
+-- Sources: where inputs are read from. pql.event is one from the start; pql.connect adds the customer's own tables.
+-- Events are read where they are; people, accounts, trials and conversions are followed (follow.sql).
 --
 -- Names are looked up when they are used (late binding): a loader may drop and make its table anew.
 
 CREATE TABLE pql.source (
-	input text NOT NULL CHECK (input = 'events'),
+	input text NOT NULL CHECK (input IN ('events', 'people', 'accounts', 'trials', 'conversions')),
 	relation text NOT NULL,
 	mapping jsonb NOT NULL,
 	capture text NOT NULL DEFAULT 'manual' CHECK (capture IN ('trigger', 'mark', 'cursor', 'manual')),
 	cursor_at timestamptz,
 	connected_at timestamptz DEFAULT now(),
 	disconnected_at timestamptz,
+	failure text,
 	PRIMARY KEY (input, relation)
 );
 COMMENT ON TABLE pql.source IS 'Tables connected with pql.connect. pql.event has a row only when it was disconnected.';
 COMMENT ON COLUMN pql.source.relation IS 'Schema and name, looked up whenever it is read.';
-COMMENT ON COLUMN pql.source.mapping IS 'By our word (user_id, occurred_at, event, properties, received_at, event_id, timezone) the column that has it.';
-COMMENT ON COLUMN pql.source.capture IS 'How refresh learns what has changed: trigger or mark (triggers note whose rows changed), cursor (it looks for rows loaded since), manual (pql.mark_dirty does).';
-COMMENT ON COLUMN pql.source.cursor_at IS 'The latest received_at that refresh has seen, where capture is cursor.';
+COMMENT ON COLUMN pql.source.mapping IS 'By our word (pql.input_words, and timezone) the column that has it.';
+COMMENT ON COLUMN pql.source.capture IS 'How refresh learns what has changed: trigger or mark (triggers note whose rows changed), cursor (it looks for rows loaded or updated since), manual (pql.mark_dirty does).';
+COMMENT ON COLUMN pql.source.cursor_at IS 'The latest received_at (of events) or updated_at that refresh has seen, where capture is cursor.';
 COMMENT ON COLUMN pql.source.disconnected_at IS 'Not read from then on.';
+COMMENT ON COLUMN pql.source.failure IS 'Why the last refresh could not follow it, and the mend; NULL: it could.';
 SELECT pg_catalog.pg_extension_config_dump('pql.source', '');
 
 CREATE VIEW pql.sources AS
-SELECT s.input, s.relation, s.mapping, s.capture, s.cursor_at, s.connected_at
+SELECT s.input, s.relation, s.mapping, s.capture, s.cursor_at, s.connected_at, s.failure
 FROM pql.source s
 WHERE s.disconnected_at IS NULL
 UNION ALL
 SELECT 'events', 'pql.event', '{"user_id": "user_id", "occurred_at": "occurred_at", "event": "event", "properties": "properties",
-	"received_at": "received_at", "event_id": "event_id"}'::jsonb, 'trigger', NULL, NULL
+	"received_at": "received_at", "event_id": "event_id"}'::jsonb, 'trigger', NULL, NULL, NULL
 WHERE NOT EXISTS (SELECT FROM pql.source o WHERE o.input OPERATOR(pg_catalog.=) 'events' AND o.relation OPERATOR(pg_catalog.=) 'pql.event');
 COMMENT ON VIEW pql.sources IS 'What is read: pql''s own tables and those connected.';
 
-CREATE FUNCTION pql.source_relation(relation text) RETURNS regclass
+CREATE FUNCTION pql.input_words(input text) RETURNS TABLE (n bigint, word text, type text, need text)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT row_number() OVER (), w.word, w.type, w.need
+	FROM (VALUES
+		('events', 'user_id', 'text', 'always'), ('events', 'occurred_at', 'timestamptz', 'always'), ('events', 'event', 'text', 'always'),
+		('events', 'properties', 'jsonb', NULL), ('events', 'received_at', 'timestamptz', 'cursor'), ('events', 'event_id', 'text', NULL),
+		('people', 'user_id', 'text', 'key'), ('people', 'email', 'text', NULL), ('people', 'full_name', 'text', NULL), ('people', 'title', 'text', NULL),
+		('people', 'account_id', 'text', NULL), ('people', 'signed_up_at', 'timestamptz', NULL), ('people', 'paid_at', 'timestamptz', NULL),
+		('people', 'opted_out_at', 'timestamptz', NULL), ('people', 'suppressed_at', 'timestamptz', NULL), ('people', 'attributes', 'jsonb', NULL),
+		('people', 'updated_at', 'timestamptz', 'cursor'),
+		('accounts', 'account_id', 'text', 'key'), ('accounts', 'name', 'text', NULL), ('accounts', 'domain', 'text', NULL),
+		('accounts', 'employees', 'int4', NULL), ('accounts', 'industry', 'text', NULL), ('accounts', 'crm_owner', 'text', NULL),
+		('accounts', 'kind', 'text', NULL), ('accounts', 'attributes', 'jsonb', NULL), ('accounts', 'updated_at', 'timestamptz', 'cursor'),
+		('trials', 'user_id', 'text', 'key'), ('trials', 'started_at', 'timestamptz', 'always'), ('trials', 'ends_at', 'timestamptz', NULL),
+		('trials', 'plan', 'text', NULL), ('trials', 'converted_at', 'timestamptz', NULL), ('trials', 'mrr', 'float8', NULL),
+		('trials', 'conversion_source', 'text', NULL), ('trials', 'updated_at', 'timestamptz', 'cursor'),
+		('conversions', 'conversion_id', 'text', NULL), ('conversions', 'user_id', 'text', 'either'), ('conversions', 'account_id', 'text', 'either'),
+		('conversions', 'converted_at', 'timestamptz', 'always'), ('conversions', 'plan', 'text', NULL), ('conversions', 'mrr', 'float8', NULL),
+		('conversions', 'conversion_source', 'text', NULL), ('conversions', 'updated_at', 'timestamptz', 'cursor')
+	) w (input, word, type, need)
+	WHERE w.input = input_words.input;
+END;
+COMMENT ON FUNCTION pql.input_words(text) IS 'What a source of an input can be asked for, in order; an input that there is not has none. need: key (its rows are known by it; always mapped), either (the same, but one of them is enough), always, cursor (what capture by cursor goes by). Each mapping may have a timezone as well.';
+
+CREATE FUNCTION pql.source_relation(relation text, input text DEFAULT 'events') RETURNS regclass
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	found regclass := to_regclass(relation);
@@ -39,12 +67,12 @@ BEGIN
 		RAISE EXCEPTION 'source % is not there', relation
 			USING ERRCODE = 'undefined_table',
 				DETAIL = 'It was connected with pql.connect, and has been renamed or dropped since.',
-				HINT = format('Connect its new name, or leave it out: SELECT pql.disconnect(''events'', %L).', relation);
+				HINT = format('Connect its new name, or leave it out: SELECT pql.disconnect(%L, %L).', input, relation);
 	END IF;
 	RETURN found;
 END
 $$;
-COMMENT ON FUNCTION pql.source_relation(text) IS 'The table of a source. One that is gone is an ERROR that says how to go on.';
+COMMENT ON FUNCTION pql.source_relation(text, text) IS 'The table of a source. One that is gone is an ERROR that says how to go on.';
 
 CREATE FUNCTION pql.source_column(relation regclass, place text) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -75,20 +103,66 @@ END
 $$;
 COMMENT ON FUNCTION pql.source_column(regclass, text) IS 'A column, or a path such as context.user.id into a column of JSON, as an expression over the row r.';
 
-CREATE FUNCTION pql.source_query(relation regclass, mapping jsonb, rows_of text DEFAULT NULL) RETURNS text
+CREATE FUNCTION pql.column_type(relation regclass, place text) RETURNS regtype
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(nullif(t.typbasetype, 0), t.oid)::regtype
+	FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+	WHERE a.attrelid = relation AND a.attname = place AND a.attnum > 0 AND NOT a.attisdropped;
+END;
+COMMENT ON FUNCTION pql.column_type(regclass, text) IS 'The type of a column, of a domain the one beneath; NULL: there is no such column.';
+
+CREATE FUNCTION pql.instant_of(said text, zone text) RETURNS timestamptz
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN pg_catalog.btrim(said) = '' THEN NULL
+		-- after the time of day an offset, or the name of a zone
+		WHEN said ~* ':\d\d(\.\d+)?\s*([+-]\d|(?!(am|pm|ad|bc)\M)[a-z])' THEN said::timestamptz
+		ELSE said::timestamp AT TIME ZONE zone END;
+END;
+COMMENT ON FUNCTION pql.instant_of(text, text) IS 'The instant that a text says, in the zone given where it says none. Nothing but blanks: NULL. One that is no time is an ERROR.';
+
+CREATE FUNCTION pql.source_expression(relation regclass, place text, type text, zone text, as_said boolean) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	expression text := pql.source_column(relation, place);
+	is_json boolean := expression LIKE '(%';
+	stored regtype := CASE WHEN NOT is_json THEN pql.column_type(relation, place) END;
+	said text := CASE WHEN is_json THEN format('(%s #>> ''{}'')', expression)
+		WHEN stored IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) THEN expression || '::text' END;
+BEGIN
+	CASE type
+		WHEN 'timestamptz' THEN
+			RETURN CASE WHEN stored IN ('timestamp'::regtype, 'date'::regtype) THEN format('%s::timestamp AT TIME ZONE %L', expression, coalesce(zone, 'UTC'))
+				WHEN said IS NOT NULL AND NOT as_said THEN format('pql.instant_of(%s, %L)', said, coalesce(zone, 'UTC'))
+				ELSE coalesce(said, expression) || '::timestamptz' END;
+		WHEN 'jsonb' THEN
+			RETURN expression || '::jsonb';
+		WHEN 'int4', 'float8' THEN
+			RETURN CASE WHEN said IS NOT NULL THEN format('nullif(btrim(%s), '''')::numeric::%s', said, type) ELSE format('%s::%s', expression, type) END;
+		ELSE
+			RETURN CASE WHEN is_json THEN said
+				-- ids are the same when their bytes are
+				ELSE expression || '::text' || CASE WHEN EXISTS (SELECT FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation
+					WHERE a.attrelid = relation AND a.attname = place AND NOT a.attisdropped AND NOT c.collisdeterministic)
+					THEN ' COLLATE "C"' ELSE '' END END;
+	END CASE;
+END
+$$;
+COMMENT ON FUNCTION pql.source_expression(regclass, text, text, text, boolean) IS 'A column or path as an expression of one of our types (text, timestamptz, jsonb, int4, float8) over the row r. as_said: texts are times as the session reads them, not in the zone.';
+
+CREATE FUNCTION pql.source_query(relation regclass, mapping jsonb, rows_of text DEFAULT NULL, input text DEFAULT 'events') RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	zone text := mapping ->> 'timezone';
 	expressions text[] := '{}';
-	word text;
+	asked record;
 	place jsonb;
 	expression text;
-	is_json boolean;
-	type oid;
 BEGIN
-	FOREACH word IN ARRAY ARRAY['user_id', 'occurred_at', 'event', 'properties', 'received_at', 'event_id'] LOOP
-		place := mapping -> word;
-		IF word = 'properties' AND jsonb_typeof(place) = 'object' THEN
+	FOR asked IN SELECT w.word, w.type FROM pql.input_words(input) w ORDER BY w.n LOOP
+		place := mapping -> asked.word;
+		IF asked.type = 'jsonb' AND jsonb_typeof(place) = 'object' THEN
 			-- functions take a hundred arguments at most
 			SELECT string_agg(part.built, ' || ' ORDER BY part.n) INTO expression
 			FROM (
@@ -98,33 +172,19 @@ BEGIN
 				GROUP BY 1
 			) part;
 			expression := coalesce(expression, 'NULL::jsonb');
-		ELSIF word = 'event' AND jsonb_typeof(place) = 'object' THEN
+		ELSIF asked.word = 'event' AND jsonb_typeof(place) = 'object' THEN
 			expression := format('%L::text', place ->> 'is');
 		ELSIF place IS NULL OR place = 'null' THEN
-			expression := CASE WHEN word IN ('occurred_at', 'received_at') THEN 'NULL::timestamptz'
-				WHEN word = 'properties' THEN 'NULL::jsonb' ELSE 'NULL::text' END;
+			expression := 'NULL::' || asked.type;
 		ELSE
-			expression := pql.source_column(relation, place #>> '{}');
-			is_json := expression LIKE '(%';
-			SELECT a.atttypid INTO type FROM pg_attribute a WHERE a.attrelid = relation AND a.attname = place #>> '{}' AND NOT a.attisdropped;
-			expression := CASE
-				WHEN word IN ('occurred_at', 'received_at') THEN
-					CASE WHEN is_json THEN format('(%s #>> ''{}'')::timestamptz', expression)
-						WHEN type = 'timestamp'::regtype THEN format('%s AT TIME ZONE %L', expression, coalesce(zone, 'UTC'))
-						ELSE expression || '::timestamptz' END
-				WHEN word = 'properties' THEN expression || '::jsonb'
-				WHEN is_json THEN format('(%s #>> ''{}'')', expression)
-				-- ids are the same when their bytes are
-				ELSE expression || '::text' || CASE WHEN EXISTS (SELECT FROM pg_attribute a JOIN pg_collation c ON c.oid = a.attcollation
-					WHERE a.attrelid = relation AND a.attname = place #>> '{}' AND NOT a.attisdropped AND NOT c.collisdeterministic)
-					THEN ' COLLATE "C"' ELSE '' END END;
+			expression := pql.source_expression(relation, place #>> '{}', asked.type, zone, input = 'events');
 		END IF;
-		expressions := expressions || format('%s AS %I', expression, word);
+		expressions := expressions || format('%s AS %I', expression, asked.word);
 	END LOOP;
 	RETURN format('SELECT %s FROM %s r', array_to_string(expressions, ', '), coalesce(rows_of, relation::text));
 END
 $$;
-COMMENT ON FUNCTION pql.source_query(regclass, jsonb, text) IS 'The query that reads a source with our words as its columns. rows_of: instead of the source, what has its columns, such as a trigger''s transition table.';
+COMMENT ON FUNCTION pql.source_query(regclass, jsonb, text, text) IS 'The query that reads a source with our words as its columns. rows_of: instead of the source, what has its columns, such as a trigger''s transition table. input: what it is connected as.';
 
 CREATE FUNCTION pql.may_repeat(relation regclass, mapping jsonb) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -239,46 +299,23 @@ END
 $$;
 COMMENT ON FUNCTION pql.events_named(text, timestamptz, timestamptz, text[]) IS 'Events of one name up to an instant, from all sources.';
 
-CREATE FUNCTION pql.connect_table(input text, target regclass, relation text, shape text, mapping jsonb, capture text)
-RETURNS TABLE (check_name text, status text, found text, hint text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION pql.checked_mapping(input text, target regclass, qualified text, mapping jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	words CONSTANT text[] := ARRAY['user_id', 'occurred_at', 'event', 'properties', 'received_at', 'event_id', 'timezone'];
-	qualified text;
+	words text[] := ARRAY(SELECT w.word FROM pql.input_words(input) w ORDER BY w.n) || 'timezone'::text;
+	-- facts of any name
+	open_word text := w.word FROM pql.input_words(input) w WHERE w.type = 'jsonb';
 	given jsonb := coalesce(mapping, '{}');
+	asked record;
 	word text;
 	place jsonb;
 	type regtype;
-	path record;
-	watched boolean;
 BEGIN
-	IF input IS DISTINCT FROM 'events' THEN
-		RAISE EXCEPTION 'there is no input "%" to connect', input
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Connect ''events''; people, accounts and trials are read from pql''s own tables.';
-	END IF;
-	IF shape IS NOT NULL THEN
-		RAISE EXCEPTION 'shape cannot be chosen'
-			USING ERRCODE = 'feature_not_supported', HINT = 'Leave it out, and name the columns in the mapping.';
-	END IF;
-	IF capture IS NOT NULL AND capture NOT IN ('trigger', 'mark', 'cursor', 'manual') THEN
-		RAISE EXCEPTION 'there is no capture "%"', capture
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'trigger and mark put triggers on the table; cursor looks for rows with a later received_at; with manual you call pql.mark_dirty yourself.';
-	END IF;
-	IF target IS NULL THEN
-		RAISE EXCEPTION 'there is no table "%"', relation
-			USING ERRCODE = 'undefined_table', HINT = 'Write its schema as well, and quote names as SQL does.';
-	END IF;
-	qualified := format('%I.%I', (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = target),
-		(SELECT c.relname FROM pg_class c WHERE c.oid = target));
-	IF qualified = 'pql.event' THEN
-		DELETE FROM pql.source o WHERE o.input = connect_table.input AND o.relation = qualified;
-		PERFORM pql.mark_everybody('-infinity', 'connected pql.event', true);
-		RETURN QUERY SELECT 'source', 'ok', 'pql.event is read', NULL;
-		RETURN;
-	END IF;
 	IF jsonb_typeof(given) <> 'object' THEN
 		RAISE EXCEPTION 'mapping is no JSON object'
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write for example ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''.';
+			USING ERRCODE = 'invalid_parameter_value', HINT = CASE input
+				WHEN 'events' THEN 'Write for example ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''.'
+				ELSE format('Write for example ''{"%s": "id"}''.', words[1]) END;
 	END IF;
 	SELECT k INTO word FROM jsonb_object_keys(given) k WHERE k <> ALL (words) ORDER BY k LIMIT 1;
 	IF FOUND THEN
@@ -294,10 +331,10 @@ BEGIN
 			given := given || jsonb_build_object(word, word);
 		END IF;
 	END LOOP;
-	-- properties may be columns: named, listed, or all that mean nothing else
-	place := given -> 'properties';
+	-- properties and attributes may be columns: named, listed, or all that mean nothing else
+	place := given -> open_word;
 	IF place = '"*"' OR jsonb_typeof(place) = 'array' THEN
-		given := given || jsonb_build_object('properties', (
+		given := given || jsonb_build_object(open_word, (
 			SELECT coalesce(jsonb_object_agg(c.name, c.name), '{}')
 			FROM (
 				SELECT a.attname::text AS name FROM pg_attribute a
@@ -313,53 +350,120 @@ BEGIN
 		RAISE EXCEPTION 'mapping of % does not say which event its rows are: %', qualified, place
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write {"is": "page_view"} with the name they are to have.';
 	END IF;
-	FOREACH word IN ARRAY ARRAY['user_id', 'occurred_at', 'event'] LOOP
-		IF given ->> word IS NULL THEN
-			RAISE EXCEPTION 'mapping of % does not say where % is', qualified, word
-				USING ERRCODE = 'invalid_parameter_value',
-					HINT = format('Add "%s": "column" to the mapping%s.', word,
-						CASE word WHEN 'event' THEN ', or {"is": "name"} where all rows are one event' ELSE '' END);
-		END IF;
+	FOR asked IN
+		SELECT w.word FROM pql.input_words(input) w WHERE w.need IN ('key', 'always') AND given ->> w.word IS NULL
+		UNION ALL
+		SELECT string_agg(w.word, ' or ' ORDER BY w.n) FROM pql.input_words(input) w WHERE w.need = 'either' HAVING count(given ->> w.word) = 0 AND count(*) > 0
+	LOOP
+		RAISE EXCEPTION 'mapping of % does not say where % is', qualified, asked.word
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = format('Add "%s": "column" to the mapping%s.', split_part(asked.word, ' ', 1),
+					CASE asked.word WHEN 'event' THEN ', or {"is": "name"} where all rows are one event' ELSE '' END);
 	END LOOP;
 	IF given ->> 'timezone' IS NOT NULL AND NOT EXISTS (SELECT FROM pg_timezone_names z WHERE z.name = given ->> 'timezone') THEN
 		RAISE EXCEPTION '"%" is no timezone', given ->> 'timezone'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Use an IANA name such as "Europe/Berlin", or "UTC".';
 	END IF;
-	FOREACH word IN ARRAY ARRAY['occurred_at', 'received_at'] LOOP
-		SELECT a.atttypid INTO type FROM pg_attribute a WHERE a.attrelid = target AND a.attname = given ->> word AND NOT a.attisdropped;
-		IF FOUND AND type = 'timestamp'::regtype AND given ->> 'timezone' IS NULL THEN
-			RAISE EXCEPTION 'column "%" of % has times without a zone', given ->> word, qualified
+	FOR asked IN
+		SELECT w.word, w.type, given ->> w.word AS place, pql.column_type(target, given ->> w.word) AS stored
+		FROM pql.input_words(input) w
+		WHERE jsonb_typeof(given -> w.word) = 'string' AND pql.column_type(target, given ->> w.word) IS NOT NULL ORDER BY w.n
+	LOOP
+		IF asked.type = 'timestamptz' AND given ->> 'timezone' IS NULL AND (asked.stored = 'timestamp'::regtype OR asked.stored = 'date'::regtype AND input <> 'events') THEN
+			RAISE EXCEPTION 'column "%" of % has times without a zone', asked.place, qualified
 				USING ERRCODE = 'invalid_parameter_value', HINT = 'Add the zone they are in to the mapping: "timezone": "UTC".';
-		ELSIF FOUND AND type NOT IN ('timestamp'::regtype, 'timestamptz'::regtype) THEN
-			RAISE EXCEPTION 'column "%" of % has no times', given ->> word, qualified
-				USING ERRCODE = 'datatype_mismatch', DETAIL = format('It is of type %s.', type), HINT = format('Name the column that has %s.', word);
+		ELSIF asked.type = 'timestamptz' AND NOT (asked.stored IN ('timestamp'::regtype, 'timestamptz'::regtype)
+			OR asked.stored IN ('date'::regtype, 'text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) AND input <> 'events') THEN
+			RAISE EXCEPTION 'column "%" of % has no times', asked.place, qualified
+				USING ERRCODE = 'datatype_mismatch', DETAIL = format('It is of type %s.', asked.stored), HINT = format('Name the column that has %s.', asked.word);
+		ELSIF asked.type IN ('int4', 'float8') AND asked.stored NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype,
+			'float4'::regtype, 'float8'::regtype, 'text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) THEN
+			RAISE EXCEPTION 'column "%" of % has no numbers', asked.place, qualified
+				USING ERRCODE = 'datatype_mismatch', DETAIL = format('It is of type %s.', asked.stored), HINT = format('Name the column that has %s.', asked.word);
+		ELSIF asked.type = 'jsonb' AND asked.stored NOT IN ('json'::regtype, 'jsonb'::regtype, 'text'::regtype, 'varchar'::regtype) THEN
+			RAISE EXCEPTION 'column "%" of % has no JSON', asked.place, qualified
+				USING ERRCODE = 'datatype_mismatch', DETAIL = format('It is of type %s.', asked.stored),
+					HINT = CASE input WHEN 'events' THEN 'For a column that is a property by itself write "properties": ["column"].'
+						ELSE 'For a column that is an attribute by itself write "attributes": ["column"].' END;
 		END IF;
 	END LOOP;
-	SELECT coalesce(nullif(t.typbasetype, 0), t.oid) INTO type FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-	WHERE a.attrelid = target AND a.attname = given ->> 'properties' AND NOT a.attisdropped AND jsonb_typeof(given -> 'properties') = 'string';
-	IF FOUND AND type NOT IN ('json'::regtype, 'jsonb'::regtype, 'text'::regtype, 'varchar'::regtype) THEN
-		RAISE EXCEPTION 'column "%" of % has no JSON', given ->> 'properties', qualified
-			USING ERRCODE = 'datatype_mismatch', DETAIL = format('It is of type %s.', type),
-				HINT = 'For a column that is a property by itself write "properties": ["column"].';
+	PERFORM pql.source_query(target, given, NULL, input);
+	RETURN given;
+END
+$$;
+COMMENT ON FUNCTION pql.checked_mapping(text, regclass, text, jsonb) IS 'A mapping with all that need not be said. What cannot be read of the table is an ERROR.';
+
+CREATE FUNCTION pql.connect_table(input text, target regclass, relation text, shape text, mapping jsonb, capture text)
+RETURNS TABLE (check_name text, status text, found text, hint text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	-- the time that capture by cursor goes by
+	cursor_word text := w.word FROM pql.input_words(input) w WHERE w.need = 'cursor';
+	qualified text;
+	given jsonb;
+	connected_at timestamptz;
+	asked record;
+	place jsonb;
+	path record;
+	watched boolean;
+	ignored jsonb;
+BEGIN
+	IF cursor_word IS NULL THEN
+		RAISE EXCEPTION 'there is no input "%" to connect', input
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Connect ''events'', ''people'', ''accounts'', ''trials'' or ''conversions''.';
 	END IF;
-	PERFORM pql.source_query(target, given);
+	IF shape IS NOT NULL THEN
+		RAISE EXCEPTION 'shape cannot be chosen'
+			USING ERRCODE = 'feature_not_supported', HINT = 'Leave it out, and name the columns in the mapping.';
+	END IF;
+	IF capture IS NOT NULL AND capture NOT IN ('trigger', 'mark', 'cursor', 'manual') THEN
+		RAISE EXCEPTION 'there is no capture "%"', capture
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = format('trigger and mark put triggers on the table; cursor looks for rows with a later %s; with manual you call pql.mark_dirty yourself.', cursor_word);
+	END IF;
+	IF target IS NULL THEN
+		RAISE EXCEPTION 'there is no table "%"', relation
+			USING ERRCODE = 'undefined_table', HINT = 'Write its schema as well, and quote names as SQL does.';
+	END IF;
+	qualified := format('%I.%I', (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = target),
+		(SELECT c.relname FROM pg_class c WHERE c.oid = target));
+	IF input = 'events' AND qualified = 'pql.event' THEN
+		DELETE FROM pql.source o WHERE o.input = connect_table.input AND o.relation = qualified;
+		PERFORM pql.mark_everybody('-infinity', 'connected pql.event', true);
+		RETURN QUERY SELECT 'source', 'ok', 'pql.event is read', NULL;
+		RETURN;
+	ELSIF input <> 'events' AND qualified IN ('pql.person', 'pql.account', 'pql.trial', 'pql.conversion') THEN
+		RAISE EXCEPTION '% cannot be connected', qualified
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It is what connected tables are copied into.', HINT = 'Rows written to it count without being connected.';
+	END IF;
+	given := pql.checked_mapping(input, target, qualified, mapping);
 
 	watched := (SELECT c.relkind IN ('r', 'p') FROM pg_class c WHERE c.oid = target);
 	IF NOT watched AND capture IN ('trigger', 'mark') THEN
 		RAISE EXCEPTION '% can have no triggers', qualified
 			USING ERRCODE = 'wrong_object_type', DETAIL = 'Only tables have them.',
-				HINT = 'Connect it with capture => ''cursor'' where it tells when rows were loaded, or ''manual'' and call pql.mark_dirty with the users whose events have changed.';
+				HINT = format('Connect it with capture => ''cursor'' where it tells when rows were %s, or ''manual'' and call pql.mark_dirty with the users whose %s have changed.',
+					CASE input WHEN 'events' THEN 'loaded' ELSE 'updated' END, CASE input WHEN 'events' THEN 'events' ELSE 'rows' END);
 	END IF;
-	IF capture = 'cursor' AND given ->> 'received_at' IS NULL THEN
-		RAISE EXCEPTION 'mapping of % does not say where received_at is, which capture by cursor goes by', qualified
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Add "received_at": "column", the time at which a row was loaded.';
+	IF capture = 'cursor' AND given ->> cursor_word IS NULL THEN
+		RAISE EXCEPTION 'mapping of % does not say where % is, which capture by cursor goes by', qualified, cursor_word
+			USING ERRCODE = 'invalid_parameter_value',
+				HINT = format('Add "%s": "column", the time at which a row was %s.', cursor_word, CASE input WHEN 'events' THEN 'loaded' ELSE 'updated last' END);
 	END IF;
-	DELETE FROM pql.source o WHERE o.input = connect_table.input AND o.relation = qualified;
+	IF input <> 'events' THEN
+		PERFORM pql.lock_follow();
+	END IF;
+	-- who connects again keeps the place among the sources
+	DELETE FROM pql.source o WHERE o.input = connect_table.input AND o.relation = qualified RETURNING o.connected_at INTO connected_at;
 	IF watched THEN
 		PERFORM pql.drop_capture(input, target);
 		IF coalesce(capture, 'trigger') IN ('trigger', 'mark') THEN
 			BEGIN
-				PERFORM pql.create_capture(input, target, 'pql.capture_events', qualified, given::text, coalesce(capture, 'trigger'));
+				IF input = 'events' THEN
+					PERFORM pql.create_capture(input, target, 'pql.capture_events', qualified, given::text, coalesce(capture, 'trigger'));
+				ELSE
+					PERFORM pql.create_capture(input, target, 'pql.note_input', qualified, input);
+				END IF;
 			EXCEPTION WHEN insufficient_privilege THEN
 				IF capture IS NOT NULL THEN
 					RAISE;
@@ -368,34 +472,49 @@ BEGIN
 			END;
 		END IF;
 	END IF;
-	capture := coalesce(capture, CASE WHEN watched THEN 'trigger' WHEN given ->> 'received_at' IS NOT NULL THEN 'cursor' ELSE 'manual' END);
-	INSERT INTO pql.source (input, relation, mapping, capture) VALUES (input, qualified, given, capture);
-	PERFORM pql.mark_everybody('-infinity', 'connected ' || qualified, true);
+	capture := coalesce(capture, CASE WHEN watched THEN 'trigger' WHEN given ->> cursor_word IS NOT NULL THEN 'cursor' ELSE 'manual' END);
+	INSERT INTO pql.source AS o (input, relation, mapping, capture, connected_at)
+	VALUES (input, qualified, given, capture, coalesce(connected_at, clock_timestamp()));
+	IF input = 'events' THEN
+		PERFORM pql.mark_everybody('-infinity', 'connected ' || qualified, true);
+	ELSE
+		ignored := pql.follow_from(input, qualified);
+	END IF;
 
-	FOREACH word IN ARRAY words LOOP
-		place := given -> word;
-		RETURN QUERY SELECT word, CASE WHEN place IS NULL THEN 'none' ELSE 'ok' END,
+	FOR asked IN SELECT w.word FROM pql.input_words(input) w UNION ALL SELECT 'timezone' LOOP
+		place := given -> asked.word;
+		RETURN QUERY SELECT asked.word, CASE WHEN place IS NULL THEN 'none' ELSE 'ok' END,
 			CASE WHEN jsonb_typeof(place) = 'object' THEN left(place::text, 200)
 				ELSE concat_ws(' ', place #>> '{}', (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
 					WHERE a.attrelid = target AND a.attname = place #>> '{}' AND NOT a.attisdropped)) END,
 			CASE WHEN place IS NOT NULL THEN NULL
-				WHEN word = 'properties' THEN 'No signal can look at properties.'
-				WHEN word = 'received_at' THEN 'known_at treats every row as known from the moment it happened.'
-				WHEN word = 'event_id' THEN 'Rows that a loader repeats count each time.' END;
+				WHEN asked.word = 'properties' THEN 'No signal can look at properties.'
+				WHEN asked.word = 'received_at' THEN 'known_at treats every row as known from the moment it happened.'
+				WHEN asked.word = 'event_id' THEN 'Rows that a loader repeats count each time.'
+				WHEN asked.word = 'conversion_id' THEN 'A payment that several rows or sources tell of counts each time.'
+				WHEN asked.word = 'ends_at' THEN 'Trials end 14 days after their start.'
+				WHEN asked.word = 'employees' THEN 'The gate on company size stays closed until somebody says it.' END;
 	END LOOP;
-	FOR path IN
-		SELECT p.* FROM pql.active_model m CROSS JOIN LATERAL pql.score_path(m.model) p WHERE p.relation = qualified
-		ORDER BY p.path = 'scan', m.model LIMIT 1
-	LOOP
-		RETURN QUERY SELECT 'path', 'ok', path.path, path.reason;
-	END LOOP;
+	IF input = 'events' THEN
+		FOR path IN
+			SELECT p.* FROM pql.active_model m CROSS JOIN LATERAL pql.score_path(m.model) p WHERE p.relation = qualified
+			ORDER BY p.path = 'scan', m.model LIMIT 1
+		LOOP
+			RETURN QUERY SELECT 'path', 'ok', path.path, path.reason;
+		END LOOP;
+	ELSE
+		RETURN QUERY SELECT f.check_name, f.status, f.found, f.hint FROM pql.follow_report(input, ignored) f;
+	END IF;
 	RETURN QUERY SELECT 'capture', CASE WHEN capture = 'manual' THEN 'none' ELSE 'ok' END, capture,
-		CASE WHEN capture = 'manual' THEN 'pql.refresh looks at these events only after pql.mark_dirty.' END;
+		CASE WHEN capture = 'manual' AND input = 'events' THEN 'pql.refresh looks at these events only after pql.mark_dirty.'
+			WHEN capture = 'manual' THEN 'pql.refresh reads rows again only after pql.mark_dirty with their users; connecting again reads all of them.'
+			WHEN capture = 'cursor' AND input <> 'events' THEN 'Rows that are deleted cannot be noticed, nor those without updated_at; connecting again reads all of them.' END;
+	SELECT w.word INTO asked FROM pql.input_words(input) w WHERE given ->> w.word IS NOT NULL AND (w.need IN ('key', 'either') OR w.word = 'user_id') ORDER BY w.n LIMIT 1;
 	IF NOT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = target AND a.attnum = i.indkey[0]
-		WHERE i.indrelid = target AND i.indisvalid AND a.attname = given ->> 'user_id') THEN
-		RETURN QUERY SELECT 'index', 'missing', NULL, format(
-			'pql.explain and pql.what_if of one user read the whole of it; an index on (%I, %I) spares that.',
-			given ->> 'user_id', given ->> 'occurred_at');
+		WHERE i.indrelid = target AND i.indisvalid AND a.attname = given ->> asked.word) THEN
+		RETURN QUERY SELECT 'index', 'missing', NULL, CASE input
+			WHEN 'events' THEN format('pql.explain and pql.what_if of one user read the whole of it; an index on (%I, %I) spares that.', given ->> 'user_id', given ->> 'occurred_at')
+			ELSE format('Each refresh that follows a change of it reads the whole of it; an index on (%I) spares that.', given ->> asked.word) END;
 	END IF;
 END
 $$;
@@ -409,7 +528,7 @@ BEGIN ATOMIC
 	SELECT c.check_name, c.status, c.found, c.hint
 	FROM pql.connect_table(input, pg_catalog.to_regclass(relation), relation, shape, mapping, capture) c;
 END;
-COMMENT ON FUNCTION pql.connect(text, text, text, jsonb, text) IS 'Reads events from a table, view or foreign table of yours as well, where they are: pql.connect(''events'', ''app.events'', mapping => ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''). Keys of the mapping are user_id, occurred_at, event (or {"is": "name"}), properties (a column of JSON, an object or list of columns, or "*"), received_at, event_id, timezone (of times without one); values are columns, or paths into columns of JSON; columns of our own names need not be said. capture: trigger (the default for tables) and mark put triggers on it that note whose rows change; cursor (the default where triggers cannot be and received_at is mapped) has refresh look for rows loaded since; with manual, pql.mark_dirty tells. Returns what was found. Connecting again replaces the mapping. What does not fit is an ERROR.';
+COMMENT ON FUNCTION pql.connect(text, text, text, jsonb, text) IS 'Reads a table, view or foreign table of yours. Events are read where they are: pql.connect(''events'', ''app.events'', mapping => ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''); people, accounts, trials and conversions are copied into pql.person, pql.account, pql.trial and pql.conversion, at once and then by each refresh. Keys of the mapping of events are user_id, occurred_at, event (or {"is": "name"}), properties (a column of JSON, an object or list of columns, or "*"), received_at, event_id, timezone (of times without one); of the others the columns of pql''s table, with attributes like properties, and updated_at and timezone. Values are columns, or paths into columns of JSON; columns of our own names need not be said. Several tables of one input: in each column the one connected first that says something counts. capture: trigger (the default for tables) and mark put triggers on it that note whose rows change; cursor (the default where triggers cannot be and received_at or updated_at is mapped) has refresh look for rows loaded or updated since, and notices none that are deleted; with manual, pql.mark_dirty tells. Returns what was found. Connecting again replaces the mapping, and reads all rows again. What does not fit is an ERROR.';
 
 CREATE FUNCTION pql.disconnect_table(input text, target regclass, relation text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -425,9 +544,16 @@ BEGIN
 				HINT = coalesce('Connected are ' || (SELECT string_agg(s.relation, ', ' ORDER BY s.relation) FROM pql.sources s) || '.',
 					'Nothing is connected.');
 	END IF;
+	IF input <> 'events' THEN
+		PERFORM pql.lock_follow();
+	END IF;
 	DELETE FROM pql.source o WHERE o.input = disconnect_table.input AND o.relation = qualified;
-	IF target IS NOT NULL AND qualified <> 'pql.event' THEN
+	IF target IS NOT NULL AND NOT (input = 'events' AND qualified = 'pql.event') THEN
 		PERFORM pql.drop_capture(input, target);
+	END IF;
+	IF input <> 'events' THEN
+		PERFORM pql.unfollow(input, qualified);
+		RETURN;
 	END IF;
 	PERFORM pql.mark_everybody('-infinity', 'disconnected ' || qualified, true);
 	IF qualified = 'pql.event' THEN
@@ -442,4 +568,4 @@ LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	SELECT pql.disconnect_table(input, pg_catalog.to_regclass(relation), relation);
 END;
-COMMENT ON FUNCTION pql.disconnect(text, text) IS 'Reads a table no longer; its rows stay where they are. pql.event can be disconnected, too, and connected again. A table that is not connected is an ERROR.';
+COMMENT ON FUNCTION pql.disconnect(text, text) IS 'Reads a table no longer; its rows stay where they are, and so does what was copied of them. pql.event can be disconnected, too, and connected again. A table that is not connected is an ERROR.';

@@ -41,7 +41,7 @@ CREATE TABLE app.events (uid text, "at" timestamptz, name varchar(200), props js
 
 -- What is refused -----------------------------------------------------------------------------------
 
-SELECT matches(t.error($$SELECT pql.connect('people', 'app.events')$$), '^22023 . there is no input "people" .*Connect ''events''', 'another input');
+SELECT matches(t.error($$SELECT pql.connect('persons', 'app.events')$$), '^22023 . there is no input "persons" .*Connect ''events'', ''people''', 'another input');
 SELECT matches(t.error($$SELECT pql.connect(NULL, 'app.events')$$), '^22023 ', 'no input');
 SELECT matches(t.error($$SELECT pql.connect('events', 'app.events', shape => 'segment')$$), '^0A000 . shape ', 'a shape');
 SELECT matches(t.error($$SELECT pql.connect('events', 'app.events', capture => 'magic')$$), '^22023 . there is no capture "magic"', 'a capture that there is not');

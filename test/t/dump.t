@@ -39,6 +39,13 @@ INSERT INTO pql.fact (subject, name, value, source, recorded_at) VALUES
 	('grown', 'account.employees', '250', 'enrichment', '2026-11-04 00:00Z'),
 	('late', 'account.employees', '300', 'enrichment', '2026-11-03 00:00Z'),
 	('late', 'account.employees', '5000', 'enrichment', '2026-12-03 00:00Z');
+INSERT INTO pql.conversion (conversion_id, user_id, account_id, converted_at, mrr) VALUES
+	('c1', NULL, 'grown', '2026-11-09 00:00Z', 70), ('c2', 'u1', NULL, '2026-10-01 00:00Z', 1), ('c3', 'nobody', NULL, '2026-10-01 00:00Z', 1);
+CREATE SCHEMA crm;
+CREATE TABLE crm.users (user_id text, email text);
+INSERT INTO crm.users VALUES ('u4', 'd@late.example');
+SELECT count(*) FROM pql.connect('people', 'crm.users');
+INSERT INTO crm.users VALUES ('u5', 'e@late.example');
 INSERT INTO pql.list_entry VALUES ('test_accounts', 'b@other.example');
 INSERT INTO pql.email_domain (domain, kind) VALUES ('home.example', 'personal');
 SELECT pql.put_model(pql.adapt('trial', '{"timezone": "Europe/Berlin"}'));
@@ -56,6 +63,10 @@ SELECT * FROM pql.person ORDER BY user_id;
 SELECT * FROM pql.account ORDER BY account_id;
 SELECT * FROM pql.trial ORDER BY user_id;
 SELECT user_id, occurred_at, event, properties, event_id FROM pql.event ORDER BY 1, 2, 3;
+SELECT * FROM pql.conversion ORDER BY conversion_id;
+SELECT * FROM pql.credit ORDER BY user_id, started_at;
+SELECT input, relation, key, reason FROM pql.input_change WHERE input <> 'settled' ORDER BY 1, 2, 3;
+SELECT s.relation, s.mapping, s.capture FROM pql.sources s ORDER BY 1;
 SELECT * FROM pql.list_entry;
 SELECT * FROM pql.email_domain ORDER BY domain;
 SQL
@@ -64,5 +75,8 @@ is(system("pg_dump -d pql_dumped -f $made"), 0, 'pg_dump');
 is(system("psql -X -q -v ON_ERROR_STOP=1 -d pql_restored -f $made >$dir/log"), 0, 'restore');
 my $before = run_sql('pql_dumped', $state);
 is(run_sql('pql_restored', $state), $before, 'everything is as it was');
+my $followed = "SELECT pql.follow_inputs('2026-11-20'); SELECT * FROM pql.credit ORDER BY user_id, started_at; SELECT user_id, started_at, converted_at, mrr FROM pql.trial ORDER BY user_id; SELECT user_id, email, paid_at FROM pql.person ORDER BY user_id";
+is(run_sql('pql_restored', $followed), run_sql('pql_dumped', $followed), 'and what was noted is followed');
+like(run_sql('pql_restored', "SELECT email FROM pql.person WHERE user_id = 'u5'"), qr/e\@late/, 'as it should');
 like($before, qr/u3\|late\|.*\|qualified\|/, 'and there was something to keep');
 done_testing();

@@ -100,7 +100,7 @@ sub seen { run("SELECT bool_and(s.seen_until > now() - interval '10 minutes') FR
 run("DROP VIEW app.seen; DELETE FROM pql.event WHERE user_id = 'u11' AND occurred_at = (SELECT max(e.occurred_at) FROM pql.event e WHERE e.user_id = 'u11');
 	INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u9', now() - interval '1 minute', 'session_start'), ('u11', now() - interval '1 minute', 'session_start');");
 for my $again ('', ' again') {
-	like(run("CALL pql.refresh();"), qr/refresh could not read app\.seen.*source app\.seen is not there.*pql\.disconnect\('events', 'app\.seen'\).*stay marked/s,
+	like(run("CALL pql.refresh();"), qr/refresh could not read app\.seen.*source app\.seen is not there.*pql\.disconnect\('events', 'app\.seen'\).*stays marked/s,
 		"a source that is gone is named, and the error says how to go on$again");
 }
 is(seen('u9'), "t\n", 'others are judged');
