@@ -98,7 +98,6 @@ typedef struct Asked
 typedef struct Source
 {
 	char *name;
-	char *gather; /* the query that gathers evidence */
 	bool unreadable;
 } Source;
 
@@ -162,9 +161,8 @@ take_source(void *state, TupleTableSlot *slot)
 
 	r->sources = r->sources == NULL ? palloc(sizeof(Source))
 									: repalloc(r->sources, (r->nsources + 1) * sizeof(Source));
-	r->sources[r->nsources++] = (Source){
-		TextDatumGetCString(slot->tts_values[0]),
-		slot->tts_isnull[1] ? NULL : TextDatumGetCString(slot->tts_values[1]), slot->tts_isnull[1]};
+	r->sources[r->nsources++] =
+		(Source){TextDatumGetCString(slot->tts_values[0]), DatumGetBool(slot->tts_values[1])};
 	MemoryContextSwitchTo(old);
 }
 
@@ -180,9 +178,8 @@ read_queries(Refresh *r, ArrayType *users, Datum unreadable)
 			  "FROM pql.population_queries($1, NULL, $2) q",
 			  &args, PQL_PLAN_AS_EVER, take_queries, r);
 	pql_arg(&args, TEXTARRAYOID, unreadable, false);
-	pql_query("SELECT s.relation, CASE WHEN s.relation OPERATOR(pg_catalog.<>) ALL ($3) "
-			  "THEN pql.gather_query_of($1, s.relation, $2) END "
-			  "FROM pql.sources s WHERE s.input = 'events' ORDER BY s.relation",
+	pql_query("SELECT s.relation, s.relation = ANY ($3) FROM pql.sources s "
+			  "WHERE s.input = 'events' ORDER BY s.relation",
 			  &args, PQL_PLAN_AS_EVER, take_source, r);
 }
 
@@ -562,18 +559,47 @@ add_spans(Refresh *r, Spans *s, const Asked *a)
 }
 
 static void
+take_gather_query(void *state, TupleTableSlot *slot)
+{
+	char **query = state;
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(query));
+
+	*query = TextDatumGetCString(slot->tts_values[0]);
+	MemoryContextSwitchTo(old);
+}
+
+/* The query that gathers evidence of users from a source, of events from an instant on. */
+static char *
+gather_query(Refresh *r, int source, Datum users, int64 since)
+{
+	char **query = palloc(sizeof(char *));
+	PqlArgs args = {0};
+
+	pql_arg(&args, JSONBOID, JsonbPGetDatum(r->document), false);
+	pql_arg(&args, TEXTOID, CStringGetTextDatum(r->sources[source].name), false);
+	pql_arg(&args, TEXTARRAYOID, users, false);
+	pql_arg(&args, TIMESTAMPTZOID, TimestampTzGetDatum(since), false);
+	pql_query_source(r->sources[source].name, "SELECT pql.gather_query_of($1, $2, $3, $4)", &args,
+					 PLAN, take_gather_query, query);
+	return *query;
+}
+
+static void
 read_events(Refresh *r, int source)
 {
 	Spans spans = {0};
 	ArrayBuildState **instants[] = {&spans.started_at, &spans.from, &spans.until};
 	PqlArgs args = {0};
+	int64 since = PQL_NEVER;
 
 	for (int i = 0; i < r->nasked; i++)
 	{
 		const Asked *a = &r->asked[i];
 
-		if (a->read_from != NONE && a->waits_for == NULL && (a->sources & bit_of(source)) != 0)
-			add_spans(r, &spans, a);
+		if (a->read_from == NONE || a->waits_for != NULL || (a->sources & bit_of(source)) == 0)
+			continue;
+		add_spans(r, &spans, a);
+		since = Min(since, a->read_from);
 	}
 	if (spans.users == NULL)
 		return;
@@ -582,8 +608,8 @@ read_events(Refresh *r, int source)
 	for (int i = 0; i < lengthof(instants); i++)
 		pql_arg(&args, TIMESTAMPTZARRAYOID, makeArrayResult(*instants[i], CurrentMemoryContext),
 				false);
-	pql_query_source(r->sources[source].name, r->sources[source].gather, &args, PLAN, take_gathered,
-					 r);
+	pql_query_source(r->sources[source].name, gather_query(r, source, args.value[1], since), &args,
+					 PLAN, take_gathered, r);
 }
 
 /* ---- judging ---- */

@@ -13,17 +13,17 @@ LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1000 SET search_path = pg_catalog, pg_tem
 AS 'MODULE_PATHNAME', 'pql_judge_users';
 COMMENT ON FUNCTION pql.judge_users(text, text[], text[], timestamptz[], timestamptz, text[]) IS 'The verdicts on all subjects of some users, from the evidence in pql.state and the events that came since then (sources and since, for each user: as in pql.change; a user may be named once for each source), and what of it differs from pql.state (rev: the row that was read; evidence only where it differs) and from pql.score. reread: all events of the user were read, for what is kept did not fit. gone: it is not a subject any more. waits_for: one of the sources in unreadable is needed, so the user was not judged. Explained where the subject newly qualifies. In the snapshot of the calling statement.';
 
-CREATE FUNCTION pql.gather_query_of(model jsonb, source text, users text[]) RETURNS text
+CREATE FUNCTION pql.gather_query_of(model jsonb, source text, users text[], since timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN format($q$
 		SELECT k.user_id, k.started_at, pql.gather(%L::jsonb, e.occurred_at, e.event, e.properties, nullif(k.started_at, '-infinity')), max(e.occurred_at)
 		FROM unnest($2, $3, $4, $5) k (user_id, started_at, from_at, until)
 		JOIN (%s) e ON e.user_id = k.user_id AND e.occurred_at >= k.from_at AND e.occurred_at < k.until AND e.occurred_at <= $1 AND e.event IS NOT NULL
-		GROUP BY k.user_id, k.started_at$q$, model, pql.source_events(source, NULL, users));
+		GROUP BY k.user_id, k.started_at$q$, model, pql.source_events(source, NULL, users, since));
 END
 $$;
-COMMENT ON FUNCTION pql.gather_query_of(jsonb, text, text[]) IS 'The query that gathers evidence of some users'' subjects from a source: $1 as_of, $2 to $5 user, start, and the instants from which on and before which events are read, of each subject. With the latest event read.';
+COMMENT ON FUNCTION pql.gather_query_of(jsonb, text, text[], timestamptz) IS 'The query that gathers evidence of some users'' subjects from a source, of events from an instant on: $1 as_of, $2 to $5 user, start, and the instants from which on and before which events are read, of each subject. With the latest event read.';
 
 CREATE FUNCTION pql.bucket(user_id text) RETURNS int
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -64,7 +64,9 @@ $$;
 COMMENT ON FUNCTION pql.everybody(text[]) IS 'Everybody whom a model might judge, but for those of whom only a source in unreadable knows.';
 
 CREATE FUNCTION pql.later(users text[], as_of timestamptz, unreadable text[] DEFAULT '{}') RETURNS TABLE (user_id text, due_at timestamptz)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+-- a few rows of large tables
+SET enable_seqscan = off AS $$
 BEGIN
 	IF cardinality(users) = 0 THEN
 		RETURN;
@@ -191,16 +193,14 @@ END
 $$;
 COMMENT ON FUNCTION pql.spread_marks(timestamptz, text[], boolean) IS 'Makes evidence anew where pql.stale_models says so, and turns marks for everybody into one for each user. Returns how many users. Where some sources cannot be read, a mark stays for when they can.';
 
-CREATE FUNCTION pql.begin_run(as_of timestamptz, unreadable text[] DEFAULT '{}', OUT run bigint, OUT failures text[])
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$
+CREATE FUNCTION pql.check_as_of(as_of timestamptz) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	last timestamptz := max(r.as_of) FROM pql.run r;
-	left_out jsonb;
 BEGIN
-	run := 0;
 	IF as_of IS NULL OR NOT isfinite(as_of) THEN
 		RAISE EXCEPTION 'as_of is no instant'
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write pql.refresh(now()).';
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write CALL pql.refresh();';
 	END IF;
 	-- clocks differ a little, and another refresh may be quicker
 	IF as_of < last - interval '1 minute' THEN
@@ -208,6 +208,18 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It was as of %s.', last),
 				HINT = 'pql.score_all looks back to any instant, and writes nothing.';
 	END IF;
+END
+$$;
+COMMENT ON FUNCTION pql.check_as_of(timestamptz) IS 'An ERROR when no refresh can be as of this instant: it is none, or a minute or more earlier than the last one''s.';
+
+CREATE FUNCTION pql.begin_run(as_of timestamptz, unreadable text[] DEFAULT '{}', OUT run bigint, OUT failures text[])
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$
+DECLARE
+	last timestamptz := max(r.as_of) FROM pql.run r;
+	left_out jsonb;
+BEGIN
+	run := 0;
+	PERFORM pql.check_as_of(as_of);
 	PERFORM pql.watch_sources(unreadable);
 	SELECT f.failures, f.ignored INTO failures, left_out FROM pql.follow_inputs(greatest(as_of, last)) f;
 	INSERT INTO pql.ignored (source, reason, rows) SELECT split_part(i.key, ': ', 1), split_part(i.key, ': ', 2), i.value::bigint FROM jsonb_each_text(left_out) i;
@@ -432,6 +444,7 @@ DECLARE
 	hint pg_catalog.text;
 	context pg_catalog.text;
 BEGIN
+	PERFORM pql.check_as_of(as_of);
 	LOOP
 		-- each batch sees what was committed before it, whatever the session's default
 		COMMIT;

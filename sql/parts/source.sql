@@ -208,39 +208,53 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.has_rows(regclass) IS 'Is it a table, whose rows have places (ctid)?';
 
-CREATE FUNCTION pql.repeated_rows(relation regclass, mapping jsonb, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
+CREATE FUNCTION pql.repeated_rows(relation regclass, mapping jsonb, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, since timestamptz DEFAULT NULL)
 RETURNS TABLE (of_table oid, row_id tid)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 -- in the order of an index over user and id where there is one, hashing and sorting nothing
 SET enable_hashagg = off AS $$
 DECLARE
 	rows_of text;
-	-- an index over user and id serves: where the columns are text, these are the columns themselves. As a subquery, for the planner would
-	-- look up how many rows each user has
-	mine text := CASE WHEN only_users IS NULL THEN '' ELSE ' AND q.user_id = ANY ((SELECT $2)::text[])' END;
 BEGIN
 	IF NOT pql.may_repeat(relation, mapping) OR NOT pql.has_rows(relation) THEN
 		RETURN;
 	END IF;
-	rows_of := pql.source_query(relation, mapping);
+	rows_of := substr(pql.source_query(relation, mapping), length('SELECT ') + 1);
+	IF only_users IS NULL THEN
+		RETURN QUERY EXECUTE format($q$
+			SELECT c.of_table, c.row_id
+			FROM (
+				SELECT q.of_table, q.row_id, row_number() OVER (PARTITION BY q.user_id, q.event_id ORDER BY q.of_table, q.row_id) AS copy
+				FROM (SELECT r.tableoid AS of_table, r.ctid AS row_id, %1$s) q
+				WHERE (q.user_id, q.event_id) IN (
+					SELECT q.user_id, q.event_id FROM (SELECT %1$s) q
+					WHERE q.event_id IS NOT NULL AND q.user_id IS NOT NULL
+					GROUP BY q.user_id, q.event_id HAVING count(*) > 1)
+					AND ($1 IS NULL OR q.received_at IS NULL OR q.received_at <= $1)
+			) c
+			WHERE c.copy > 1$q$, rows_of)
+		USING known_at;
+		RETURN;
+	END IF;
+	-- Of some users, and only from an instant on: each row is looked up, whatever the planner thinks of them (hence OFFSET 0). An index over user
+	-- and id serves, or one over user and time: where the columns are text, these are the columns themselves. The users as a subquery, for
+	-- the planner would look up how many rows each of them has.
 	RETURN QUERY EXECUTE format($q$
-		SELECT c.of_table, c.row_id
-		FROM (
-			SELECT q.of_table, q.row_id, row_number() OVER (PARTITION BY q.user_id, q.event_id ORDER BY q.of_table, q.row_id) AS copy
-			FROM (SELECT r.tableoid AS of_table, r.ctid AS row_id, %1$s) q
-			WHERE (q.user_id, q.event_id) IN (
-				SELECT q.user_id, q.event_id FROM (SELECT %1$s) q
-				WHERE q.event_id IS NOT NULL AND q.user_id IS NOT NULL%2$s
-				GROUP BY q.user_id, q.event_id HAVING count(*) > 1)
-				AND ($1 IS NULL OR q.received_at IS NULL OR q.received_at <= $1)%2$s
-		) c
-		WHERE c.copy > 1$q$, substr(rows_of, length('SELECT ') + 1), mine)
-	USING known_at, only_users;
+		SELECT q.of_table, q.row_id
+		FROM (SELECT r.tableoid AS of_table, r.ctid AS row_id, %1$s) q
+		WHERE q.event_id IS NOT NULL AND q.user_id = ANY ((SELECT $2)::text[])%2$s
+			AND ($1 IS NULL OR q.received_at IS NULL OR q.received_at <= $1)
+			AND EXISTS (
+				SELECT FROM (SELECT r.tableoid AS of_table, r.ctid AS row_id, %1$s) o
+				WHERE o.user_id = q.user_id AND o.event_id = q.event_id AND (o.of_table, o.row_id) < (q.of_table, q.row_id)
+					AND ($1 IS NULL OR o.received_at IS NULL OR o.received_at <= $1) OFFSET 0)$q$,
+		rows_of, CASE WHEN isfinite(since) THEN ' AND q.occurred_at >= $3' ELSE '' END)
+	USING known_at, only_users, since;
 END
 $$;
-COMMENT ON FUNCTION pql.repeated_rows(regclass, jsonb, timestamptz, text[]) IS 'Rows of a source that repeat another (same user, same event_id), all but the first of those loaded by known_at.';
+COMMENT ON FUNCTION pql.repeated_rows(regclass, jsonb, timestamptz, text[], timestamptz) IS 'Rows of a source that repeat another (same user, same event_id), all but the first of those loaded by known_at. only_users, since: only rows of these users, and from this instant on.';
 
-CREATE FUNCTION pql.source_events(source text, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL) RETURNS text
+CREATE FUNCTION pql.source_events(source text, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, since timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	relation regclass := pql.source_relation(source);
@@ -261,7 +275,7 @@ BEGIN
 		NULL;
 	ELSIF pql.has_rows(relation) THEN
 		SELECT array_agg(r.of_table), array_agg(r.row_id) INTO tables, ids
-		FROM pql.repeated_rows(relation, mapping, known_at, only_users) r;
+		FROM pql.repeated_rows(relation, mapping, known_at, only_users, since) r;
 		IF tables IS NOT NULL THEN
 			rows_of := 'SELECT r.tableoid AS of_table, r.ctid AS row_id, ' || substr(rows_of, length('SELECT ') + 1);
 			filters := filters || (
@@ -277,7 +291,7 @@ BEGIN
 	RETURN format('SELECT e.user_id, e.occurred_at, e.event, e.properties FROM (%s) e WHERE e.user_id IS NOT NULL%s', rows_of, filters);
 END
 $$;
-COMMENT ON FUNCTION pql.source_events(text, timestamptz, text[]) IS 'The query over a source''s events that count: those of a user, loaded by known_at, once each.';
+COMMENT ON FUNCTION pql.source_events(text, timestamptz, text[], timestamptz) IS 'The query over a source''s events that count: those of a user, loaded by known_at, once each. Who asks for some users, or from an instant on, says so, and joins with them.';
 
 CREATE FUNCTION pql.event_query(known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, unreadable text[] DEFAULT '{}') RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE

@@ -142,6 +142,8 @@ SELECT t.after('events that change', $$UPDATE pql.event SET event = 'integration
 SELECT t.after('events that change their user', $$UPDATE pql.event SET user_id = 'u077' WHERE user_id = 'u033'$$);
 SELECT t.after('events of a user who has nothing else', $$INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('stranger', '2026-03-19', 'session_start')$$);
 SELECT t.after('repeated events', $$INSERT INTO pql.event TABLE pql.event LIMIT 400$$);
+SELECT t.after('new events that repeat each other', $$INSERT INTO pql.event (user_id, occurred_at, event, event_id) SELECT t.user(n), '2026-03-19 22:00', 'session_start', 'twice' FROM generate_series(1, 40) n, generate_series(1, 2)$$);
+SELECT t.after('and new events that repeat those', $$INSERT INTO pql.event (user_id, occurred_at, event, event_id) SELECT t.user(n), '2026-03-19 23:00', 'session_start', 'twice' FROM generate_series(1, 40) n$$);
 SELECT t.after('a trial that was not known', $$INSERT INTO pql.trial (user_id, started_at) SELECT t.user(n), '2026-03-04' FROM generate_series(101, 120) n$$);
 SELECT t.after('a second trial', $$INSERT INTO pql.trial (user_id, started_at) SELECT t.user(n), '2026-03-15' FROM generate_series(1, 15) n$$);
 SELECT t.after('a trial that begins at another time', $$UPDATE pql.trial SET started_at = started_at - interval '1 day' WHERE user_id BETWEEN 'u040' AND 'u050'$$);
