@@ -154,13 +154,6 @@ SELECT pql.create_capture('events', 'pql.event', 'pql.capture_events', 'pql.even
 
 -- ---- what is known of users ----
 
-CREATE FUNCTION pql.members_of(accounts text[]) RETURNS text[]
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-	SELECT array_agg(p.user_id) FROM pql.person p WHERE p.account_id = ANY (accounts);
-END;
-COMMENT ON FUNCTION pql.members_of(text[]) IS 'Users who belong to one of these accounts now.';
-
 CREATE FUNCTION pql.asks_for(fact text) RETURNS boolean
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -193,72 +186,22 @@ END
 $$;
 COMMENT ON FUNCTION pql.capture_trials() IS 'Trigger of pql.trial.';
 
-CREATE FUNCTION pql.capture_people() RETURNS trigger
+CREATE FUNCTION pql.capture_known() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	accounts text[];
+	users text[];
 BEGIN
 	IF TG_OP = 'TRUNCATE' THEN
-		PERFORM pql.mark_everybody('infinity', 'truncate of pql.person');
+		PERFORM pql.mark_everybody('infinity', 'truncate of pql.' || TG_TABLE_NAME);
 		RETURN NULL;
 	END IF;
-	IF TG_OP IN ('INSERT', 'UPDATE') THEN
-		PERFORM pql.mark(array_agg(DISTINCT a.user_id), 'infinity', 'person') FROM added a;
-		accounts := ARRAY(SELECT DISTINCT a.account_id FROM added a);
-	END IF;
-	IF TG_OP IN ('UPDATE', 'DELETE') THEN
-		PERFORM pql.mark(array_agg(DISTINCT r.user_id), 'infinity', 'person') FROM removed r;
-		accounts := accounts || ARRAY(SELECT DISTINCT r.account_id FROM removed r);
-	END IF;
-	-- how many an account has is a fact of all of them
-	IF pql.asks_for('account.members') THEN
-		PERFORM pql.mark(pql.members_of(accounts), 'infinity', 'members');
-	END IF;
+	EXECUTE format('SELECT array_agg(DISTINCT u.user_id) FROM (' || TG_ARGV[0] || ') u',
+		concat_ws(' UNION ALL ', CASE WHEN TG_OP <> 'DELETE' THEN 'SELECT * FROM added' END, CASE WHEN TG_OP <> 'INSERT' THEN 'SELECT * FROM removed' END)) INTO users;
+	PERFORM pql.mark(users, 'infinity', TG_TABLE_NAME);
 	RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION pql.capture_people() IS 'Trigger of pql.person.';
-
-CREATE FUNCTION pql.capture_accounts() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	accounts text[];
-BEGIN
-	IF TG_OP = 'TRUNCATE' THEN
-		PERFORM pql.mark_everybody('infinity', 'truncate of pql.account');
-		RETURN NULL;
-	END IF;
-	IF TG_OP IN ('INSERT', 'UPDATE') THEN
-		accounts := ARRAY(SELECT DISTINCT a.account_id FROM added a);
-	END IF;
-	IF TG_OP IN ('UPDATE', 'DELETE') THEN
-		accounts := accounts || ARRAY(SELECT DISTINCT r.account_id FROM removed r);
-	END IF;
-	PERFORM pql.mark(pql.members_of(accounts), 'infinity', 'account');
-	RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION pql.capture_accounts() IS 'Trigger of pql.account.';
-
-CREATE FUNCTION pql.capture_facts() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-	IF TG_OP = 'TRUNCATE' THEN
-		PERFORM pql.mark_everybody('infinity', 'truncate of pql.fact');
-		RETURN NULL;
-	END IF;
-	IF TG_OP IN ('INSERT', 'UPDATE') THEN
-		PERFORM pql.mark(array_agg(DISTINCT a.subject), 'infinity', 'fact') FROM added a WHERE a.name NOT LIKE 'account.%';
-		PERFORM pql.mark(pql.members_of(ARRAY(SELECT DISTINCT a.subject FROM added a WHERE a.name LIKE 'account.%')), 'infinity', 'fact');
-	END IF;
-	IF TG_OP IN ('UPDATE', 'DELETE') THEN
-		PERFORM pql.mark(array_agg(DISTINCT r.subject), 'infinity', 'fact') FROM removed r WHERE r.name NOT LIKE 'account.%';
-		PERFORM pql.mark(pql.members_of(ARRAY(SELECT DISTINCT r.subject FROM removed r WHERE r.name LIKE 'account.%')), 'infinity', 'fact');
-	END IF;
-	RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION pql.capture_facts() IS 'Trigger of pql.fact.';
+COMMENT ON FUNCTION pql.capture_known() IS 'Trigger of tables that say something of users or their accounts. Argument: the query that finds the users whom rows (%1$s) are about.';
 
 CREATE FUNCTION pql.capture_lists() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -284,11 +227,20 @@ DECLARE
 BEGIN
 	FOR kind IN
 		SELECT t.name, t.handler, k.*
-		FROM (VALUES ('trial', 'capture_trials'), ('person', 'capture_people'), ('account', 'capture_accounts'), ('fact', 'capture_facts')) t (name, handler),
+		FROM (VALUES ('trial', 'pql.capture_trials()'),
+			('person', format('pql.capture_known(%L)', $q$
+				SELECT r.user_id FROM (%1$s) r
+				-- how many an account has is a fact of all of them
+				UNION ALL SELECT p.user_id FROM pql.person p WHERE pql.asks_for('account.members') AND p.account_id IN (SELECT r.account_id FROM (%1$s) r)$q$)),
+			('account', format('pql.capture_known(%L)', $q$
+				SELECT p.user_id FROM pql.person p WHERE p.account_id IN (SELECT r.account_id FROM (%1$s) r)$q$)),
+			('fact', format('pql.capture_known(%L)', $q$
+				SELECT r.subject AS user_id FROM (%1$s) r WHERE r.name NOT LIKE 'account.%%'
+				UNION ALL SELECT p.user_id FROM pql.person p WHERE p.account_id IN (SELECT r.subject FROM (%1$s) r WHERE r.name LIKE 'account.%%')$q$))) t (name, handler),
 			(VALUES ('insert', 'REFERENCING NEW TABLE AS added'), ('update', 'REFERENCING OLD TABLE AS removed NEW TABLE AS added'),
 				('delete', 'REFERENCING OLD TABLE AS removed'), ('truncate', '')) k (event, tables)
 	LOOP
-		EXECUTE format('CREATE TRIGGER pql_capture_%1$s AFTER %1$s ON pql.%2$I %3$s FOR EACH STATEMENT EXECUTE FUNCTION pql.%4$I()', kind.event, kind.name, kind.tables, kind.handler);
+		EXECUTE format('CREATE TRIGGER pql_capture_%1$s AFTER %1$s ON pql.%2$I %3$s FOR EACH STATEMENT EXECUTE FUNCTION %4$s', kind.event, kind.name, kind.tables, kind.handler);
 		EXECUTE format('ALTER TABLE pql.%I ENABLE ALWAYS TRIGGER pql_capture_%s', kind.name, kind.event);
 	END LOOP;
 END
@@ -298,4 +250,4 @@ CREATE TRIGGER pql_capture AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pql.e
 CREATE TRIGGER pql_capture AFTER INSERT ON pql.model_activation FOR EACH ROW WHEN (NEW.shipped_in IS NULL AND NEW.version IS NOT NULL) EXECUTE FUNCTION pql.capture_models();
 
 -- who loads needs no rights here, and can write nothing here but through what they load
-REVOKE ALL ON FUNCTION pql.capture_events(), pql.capture_trials(), pql.capture_people(), pql.capture_accounts(), pql.capture_facts(), pql.capture_lists(), pql.capture_models() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pql.capture_events(), pql.capture_trials(), pql.capture_known(), pql.capture_lists(), pql.capture_models() FROM PUBLIC;

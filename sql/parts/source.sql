@@ -214,6 +214,8 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 -- in the order of an index over user and id where there is one, hashing and sorting nothing
 SET enable_hashagg = off AS $$
 DECLARE
+	-- the earliest counts: one that comes later, and says that it happened later, changes nothing
+	rank CONSTANT text := '(coalesce(nullif(%1$s.occurred_at, ''-infinity''), ''infinity''), %1$s.of_table, %1$s.row_id)';
 	rows_of text;
 BEGIN
 	IF NOT pql.may_repeat(relation, mapping) OR NOT pql.has_rows(relation) THEN
@@ -224,7 +226,7 @@ BEGIN
 		RETURN QUERY EXECUTE format($q$
 			SELECT c.of_table, c.row_id
 			FROM (
-				SELECT q.of_table, q.row_id, row_number() OVER (PARTITION BY q.user_id, q.event_id ORDER BY q.of_table, q.row_id) AS copy
+				SELECT q.of_table, q.row_id, row_number() OVER (PARTITION BY q.user_id, q.event_id ORDER BY %2$s) AS copy
 				FROM (SELECT r.tableoid AS of_table, r.ctid AS row_id, %1$s) q
 				WHERE (q.user_id, q.event_id) IN (
 					SELECT q.user_id, q.event_id FROM (SELECT %1$s) q
@@ -232,7 +234,7 @@ BEGIN
 					GROUP BY q.user_id, q.event_id HAVING count(*) > 1)
 					AND ($1 IS NULL OR q.received_at IS NULL OR q.received_at <= $1)
 			) c
-			WHERE c.copy > 1$q$, rows_of)
+			WHERE c.copy > 1$q$, rows_of, format(rank, 'q'))
 		USING known_at;
 		RETURN;
 	END IF;
@@ -246,13 +248,13 @@ BEGIN
 			AND ($1 IS NULL OR q.received_at IS NULL OR q.received_at <= $1)
 			AND EXISTS (
 				SELECT FROM (SELECT r.tableoid AS of_table, r.ctid AS row_id, %1$s) o
-				WHERE o.user_id = q.user_id AND o.event_id = q.event_id AND (o.of_table, o.row_id) < (q.of_table, q.row_id)
+				WHERE o.user_id = q.user_id AND o.event_id = q.event_id AND %3$s < %4$s
 					AND ($1 IS NULL OR o.received_at IS NULL OR o.received_at <= $1) OFFSET 0)$q$,
-		rows_of, CASE WHEN isfinite(since) THEN ' AND q.occurred_at >= $3' ELSE '' END)
+		rows_of, CASE WHEN isfinite(since) THEN ' AND q.occurred_at >= $3' ELSE '' END, format(rank, 'o'), format(rank, 'q'))
 	USING known_at, only_users, since;
 END
 $$;
-COMMENT ON FUNCTION pql.repeated_rows(regclass, jsonb, timestamptz, text[], timestamptz) IS 'Rows of a source that repeat another (same user, same event_id), all but the first of those loaded by known_at. only_users, since: only rows of these users, and from this instant on.';
+COMMENT ON FUNCTION pql.repeated_rows(regclass, jsonb, timestamptz, text[], timestamptz) IS 'Rows of a source that repeat another (same user, same event_id), all but the earliest of those loaded by known_at. only_users, since: only rows of these users, and from this instant on.';
 
 CREATE FUNCTION pql.source_events(source text, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, since timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

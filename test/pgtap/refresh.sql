@@ -144,6 +144,9 @@ SELECT t.after('events of a user who has nothing else', $$INSERT INTO pql.event 
 SELECT t.after('repeated events', $$INSERT INTO pql.event TABLE pql.event LIMIT 400$$);
 SELECT t.after('new events that repeat each other', $$INSERT INTO pql.event (user_id, occurred_at, event, event_id) SELECT t.user(n), '2026-03-19 22:00', 'session_start', 'twice' FROM generate_series(1, 40) n, generate_series(1, 2)$$);
 SELECT t.after('and new events that repeat those', $$INSERT INTO pql.event (user_id, occurred_at, event, event_id) SELECT t.user(n), '2026-03-19 23:00', 'session_start', 'twice' FROM generate_series(1, 40) n$$);
+-- rows that come later may lie before those they repeat: room is found where others were
+SELECT t.after('and some that lie before those they repeat', $$INSERT INTO pql.event (user_id, occurred_at, event, event_id) SELECT t.user(n), '2026-03-18', 'gap', NULL FROM generate_series(1, 2000) n, generate_series(1, 3);
+	DELETE FROM pql.event WHERE event = 'gap'; INSERT INTO pql.event (user_id, occurred_at, event, event_id) SELECT t.user(n), '2026-03-19 23:30', 'session_start', 'thrice' FROM generate_series(1, 40) n$$);
 SELECT t.after('a trial that was not known', $$INSERT INTO pql.trial (user_id, started_at) SELECT t.user(n), '2026-03-04' FROM generate_series(101, 120) n$$);
 SELECT t.after('a second trial', $$INSERT INTO pql.trial (user_id, started_at) SELECT t.user(n), '2026-03-15' FROM generate_series(1, 15) n$$);
 SELECT t.after('a trial that begins at another time', $$UPDATE pql.trial SET started_at = started_at - interval '1 day' WHERE user_id BETWEEN 'u040' AND 'u050'$$);
