@@ -84,14 +84,22 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.signup_conversions(text[], text[], timestamptz[]) IS 'The same, of trials that the event signup_complete has started.';
 
-CREATE FUNCTION pql.settle_users(users text[]) RETURNS void
+CREATE FUNCTION pql.settle_users(keys text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan SET enable_nestloop = on AS $$
 DECLARE
+	users text[];
 	concerned text[];
 	of_users text[];
 	starts timestamptz[];
 	ends timestamptz[];
 BEGIN
+	users := ARRAY(
+		SELECT k FROM unnest(keys) k WHERE k IS NOT NULL
+		UNION SELECT p.user_id FROM pql.person p WHERE p.account_id = ANY (keys)
+			AND (EXISTS (SELECT FROM pql.conversion c WHERE c.account_id = p.account_id) OR EXISTS (SELECT FROM pql.credit c WHERE c.user_id = p.user_id))
+		-- which of those that repeat an id counts may be another one now
+		UNION SELECT c.user_id FROM pql.conversion c WHERE c.conversion_id = ANY (keys) AND c.user_id IS NOT NULL
+		UNION SELECT p.user_id FROM pql.conversion c JOIN pql.person p ON p.account_id = c.account_id WHERE c.conversion_id = ANY (keys));
 	concerned := pql.payers_beside(ARRAY(
 		SELECT c.user_id FROM pql.conversion c WHERE c.user_id = ANY (users)
 		UNION SELECT c.user_id FROM pql.credit c WHERE c.user_id = ANY (users)
@@ -174,9 +182,13 @@ BEGIN
 	INSERT INTO pql.person AS o (user_id, paid_at)
 	SELECT p.user_id, p.converted_at FROM people p WHERE p.is_new AND p.converted_at IS NOT NULL
 	ON CONFLICT (user_id) DO UPDATE SET paid_at = EXCLUDED.paid_at WHERE o.paid_at IS NULL;
+	-- trials that events start are told of conversions when they are judged
+	IF NOT EXISTS (SELECT FROM pql.trial) THEN
+		PERFORM pql.mark(concerned, 'infinity', 'conversion');
+	END IF;
 END
 $$;
-COMMENT ON FUNCTION pql.settle_users(text[]) IS 'Brings pql.trial and pql.person of these users (and of those who share a conversion with them) in line with pql.conversion. Only one at a time: pql.settle sees to that.';
+COMMENT ON FUNCTION pql.settle_users(text[]) IS 'Brings pql.trial and pql.person of these users, the members of these accounts and the payers of these conversion ids (and of those who share a conversion with them) in line with pql.conversion. Only one at a time, and in a statement after the lock: pql.settle sees to that.';
 
 CREATE FUNCTION pql.everybody_settled() RETURNS text[]
 LANGUAGE sql STABLE
@@ -188,24 +200,38 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.everybody_settled() IS 'Whom conversions say something of, or have said.';
 
-CREATE FUNCTION pql.settle(users text[]) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION pql.settle(keys text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '10ms' AS $$
 BEGIN
 	-- While a dump is restored, what conversions have written comes with it: nothing must be written before. pg_dump's scripts are known
-	-- by this setting. And nobody waits for somebody else who loads: the next refresh does it then.
-	IF current_setting('check_function_bodies')::boolean AND pg_try_advisory_xact_lock(7370828, 1025) THEN
+	-- by this setting. And nobody waits for somebody else who loads, whether he settles too or holds a row: the next refresh does it then.
+	-- So it does for who cannot see what was committed before the lock.
+	IF current_setting('check_function_bodies')::boolean AND current_setting('transaction_isolation') = 'read committed' AND pg_try_advisory_xact_lock(7370828, 1025) THEN
 		BEGIN
-			PERFORM pql.settle_users(users);
+			PERFORM pql.settle_users(keys);
 			RETURN;
 		EXCEPTION WHEN OTHERS THEN
-			PERFORM pql.note_keys('settled', 'pql.conversion', users, SQLERRM);
+			PERFORM pql.note_keys('settled', 'pql.conversion', keys, SQLERRM);
 			RETURN;
 		END;
 	END IF;
-	PERFORM pql.note_keys('settled', 'pql.conversion', users, 'later');
+	PERFORM pql.note_keys('settled', 'pql.conversion', keys, 'later');
 END
 $$;
 COMMENT ON FUNCTION pql.settle(text[]) IS 'pql.settle_users for triggers: what cannot be done now is noted for the next refresh, and never an error.';
+
+CREATE FUNCTION pql.nothing_to_settle() RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF EXISTS (SELECT FROM pql.conversion) OR EXISTS (SELECT FROM pql.credit)
+		OR current_setting('transaction_isolation') <> 'read committed' OR NOT pg_try_advisory_xact_lock_shared(7370828, 1025) THEN
+		RETURN false;
+	END IF;
+	-- somebody may have settled until just now
+	RETURN NOT EXISTS (SELECT FROM pql.conversion) AND NOT EXISTS (SELECT FROM pql.credit);
+END
+$$;
+COMMENT ON FUNCTION pql.nothing_to_settle() IS 'There are no conversions, and who loads the first before this transaction ends will leave their effects to the next refresh, for he cannot see what is loaded here.';
 
 CREATE FUNCTION pql.settle_conversions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -213,6 +239,7 @@ DECLARE
 	users text[] := '{}';
 	ids text[] := '{}';
 	accounts text[] := '{}';
+	keys text[];
 BEGIN
 	IF TG_OP = 'TRUNCATE' THEN
 		users := pql.everybody_settled();
@@ -223,19 +250,17 @@ BEGIN
 	IF TG_OP IN ('UPDATE', 'DELETE') THEN
 		SELECT users || array_agg(DISTINCT r.user_id), accounts || array_agg(DISTINCT r.account_id), ids || array_agg(DISTINCT r.conversion_id) INTO users, accounts, ids FROM removed r;
 	END IF;
-	users := ARRAY(
-		SELECT u FROM unnest(users) u WHERE u IS NOT NULL
-		UNION SELECT p.user_id FROM pql.person p WHERE p.account_id = ANY (accounts)
-		-- which of those that repeat an id counts may be another one now
-		UNION SELECT c.user_id FROM pql.conversion c WHERE c.conversion_id = ANY (ids) AND c.user_id IS NOT NULL
-		UNION SELECT p.user_id FROM pql.conversion c JOIN pql.person p ON p.account_id = c.account_id WHERE c.conversion_id = ANY (ids));
-	IF users = '{}' THEN
+	-- who they belong to may be for somebody else to see
+	keys := ARRAY(SELECT DISTINCT k FROM unnest(users || accounts || ids) k WHERE k IS NOT NULL);
+	IF keys = '{}' THEN
 		RETURN NULL;
 	END IF;
-	PERFORM pql.settle(users);
+	PERFORM pql.settle(keys);
 	-- trials that events start are told of conversions when they are judged
 	IF NOT EXISTS (SELECT FROM pql.trial) THEN
-		PERFORM pql.mark(pql.payers_beside(users), 'infinity', 'conversion');
+		PERFORM pql.mark(pql.payers_beside(ARRAY(
+			SELECT u FROM unnest(users) u WHERE u IS NOT NULL
+			UNION SELECT p.user_id FROM pql.person p WHERE p.account_id = ANY (accounts))), 'infinity', 'conversion');
 	END IF;
 	RETURN NULL;
 END
@@ -245,7 +270,7 @@ COMMENT ON FUNCTION pql.settle_conversions() IS 'Trigger of pql.conversion.';
 CREATE FUNCTION pql.settle_trials() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM pql.conversion) AND NOT EXISTS (SELECT FROM pql.credit) THEN
+	IF pql.nothing_to_settle() THEN
 		RETURN NULL;
 	END IF;
 	-- the first trial and the last one change what belongs to none
@@ -274,7 +299,7 @@ DECLARE
 	users text[];
 	accounts text[];
 BEGIN
-	IF NOT EXISTS (SELECT FROM pql.conversion) AND NOT EXISTS (SELECT FROM pql.credit) THEN
+	IF pql.nothing_to_settle() THEN
 		RETURN NULL;
 	END IF;
 	IF TG_OP = 'TRUNCATE' THEN
@@ -293,16 +318,9 @@ BEGIN
 			(SELECT r.user_id, r.account_id, r.paid_at FROM removed r EXCEPT SELECT a.user_id, a.account_id, a.paid_at FROM added a)
 		) x;
 	END IF;
-	users := ARRAY(
-		SELECT u FROM unnest(users) u
-		UNION SELECT p.user_id FROM pql.person p
-		WHERE p.account_id = ANY (accounts) AND EXISTS (SELECT FROM pql.conversion c WHERE c.account_id = p.account_id));
+	users := ARRAY(SELECT DISTINCT k FROM unnest(users || accounts) k WHERE k IS NOT NULL);
 	IF users <> '{}' THEN
 		PERFORM pql.settle(users);
-		IF NOT EXISTS (SELECT FROM pql.trial) THEN
-			PERFORM pql.mark(ARRAY(SELECT u FROM unnest(users) u WHERE EXISTS (SELECT FROM pql.conversion c JOIN pql.person p ON p.account_id = c.account_id WHERE p.user_id = u)),
-				'infinity', 'conversion');
-		END IF;
 	END IF;
 	RETURN NULL;
 END

@@ -14,7 +14,7 @@ CREATE TABLE pql.input_change (
 );
 COMMENT ON TABLE pql.input_change IS 'Rows of connected tables to be read again by the next refresh, written with what changed and in the same transaction.';
 COMMENT ON COLUMN pql.input_change.input IS 'people, accounts, trials or conversions; settled: pql.conversion itself has changed, and its effects are to come.';
-COMMENT ON COLUMN pql.input_change.key IS 'A user or an account. NULL: all rows.';
+COMMENT ON COLUMN pql.input_change.key IS 'A user or an account; of settled also the id of a conversion. NULL: all rows.';
 COMMENT ON COLUMN pql.input_change.ignored IS 'Rows that came and have no key.';
 SELECT pg_catalog.pg_extension_config_dump('pql.input_change', '');
 

@@ -433,7 +433,7 @@ DECLARE
 	done pg_catalog.int8 := 0;
 	told pg_catalog.timestamptz := pg_catalog.clock_timestamp();
 	-- what comes meanwhile is for the next run: who loads all the time does not keep this one from ending
-	began CONSTANT pg_catalog.timestamptz := pg_catalog.clock_timestamp();
+	began pg_catalog.timestamptz;
 	-- sources that cannot be read, and what was said of each
 	unreadable pg_catalog.text[] := '{}';
 	messages pg_catalog.text[] := '{}';
@@ -453,6 +453,8 @@ BEGIN
 			message := NULL;
 			IF run IS NULL THEN
 				SELECT b.run, b.failures INTO run, failures FROM pql.begin_run(as_of, unreadable) b;
+				-- with what it has followed
+				began := pg_catalog.clock_timestamp();
 				IF run OPERATOR(pg_catalog.>) 0 THEN
 					RAISE NOTICE 'reading everybody''s events';
 					CONTINUE; -- now others see it

@@ -28,6 +28,14 @@ CREATE EXTENSION pql;
 INSERT INTO pql.account (account_id, employees) VALUES ('a', 300);
 INSERT INTO pql.person (user_id, account_id) SELECT 'u' || n, 'a' FROM generate_series(1, 600) n;
 INSERT INTO pql.trial (user_id, started_at) SELECT 'u' || n, now() - interval '5 days' - n * interval '1 minute' FROM generate_series(1, 600) n;
+CREATE SCHEMA app;
+CREATE TABLE app.trials (user_id text, started_at timestamptz, plan text);
+CREATE TABLE app.payments (conversion_id text, user_id text, converted_at timestamptz, mrr float8);
+INSERT INTO app.trials SELECT user_id, started_at, 'basic' FROM pql.trial;
+CREATE INDEX ON app.trials (user_id);
+CREATE INDEX ON app.payments (user_id);
+SELECT FROM pql.connect('trials', 'app.trials');
+SELECT FROM pql.connect('conversions', 'app.payments');
 SQL
 
 # What each worker does again and again until it is told to end; what it loaded for good it writes down.
@@ -39,6 +47,14 @@ SELECT 'u' || 1 + (random() * 599)::int, now() - random() * interval '5 days', (
 SELECT pg_sleep(0.02);
 COMMIT;
 DELETE FROM pql.event WHERE user_id = 'u' || 1 + (random() * 599)::int AND random() < 0.2;
+BEGIN;
+INSERT INTO app.payments SELECT gen_random_uuid(), user_id, started_at + random() * interval '30 days', 1 + (random() * 99)::int FROM app.trials WHERE random() < 0.005;
+SELECT pg_sleep(0.01);
+COMMIT;
+DELETE FROM app.payments WHERE random() < 0.2;
+DELETE FROM app.trials WHERE random() < 0.001;
+INSERT INTO app.trials SELECT 'n' || gen_random_uuid(), now() - random() * interval '5 days', 'basic';
+UPDATE app.trials SET plan = md5(random()::text) WHERE random() < 0.005;
 SQL
 sub worker
 {
@@ -81,7 +97,20 @@ is($killed{backend} + $killed{postmaster}, $kills, "killed $killed{backend} back
 for (1 .. 100) { last if $server->ask($db, 'SELECT 1') eq "1\n"; sleep(0.2); }
 
 is($server->ask($db, 'CALL pql.refresh();'), '', 'a last refresh');
-is($server->ask($db, 'SELECT count(*) FROM pql.change WHERE due_at <= now();'), "0\n", 'leaves nothing to do');
+is($server->ask($db, 'SELECT (SELECT count(*) FROM pql.change WHERE due_at <= now()) + (SELECT count(*) FROM pql.input_change);'), "0\n", 'leaves nothing to do');
+for my $pair ([ 'trial', 'trials', 'user_id, started_at, plan' ], [ 'conversion', 'payments', 'conversion_id, user_id, converted_at, mrr' ])
+{
+	my ($own, $theirs, $columns) = @$pair;
+	is($server->ask($db, "(SELECT $columns FROM app.$theirs EXCEPT ALL SELECT $columns FROM pql.$own) UNION ALL (SELECT $columns FROM pql.$own EXCEPT ALL SELECT $columns FROM app.$theirs) LIMIT 3;"), '',
+		"pql.$own says what app.$theirs says");
+}
+# each user has one trial, and pays for themselves
+is($server->ask($db, <<'SQL'), '', 'and each conversion is where it belongs');
+SELECT t.user_id, t.converted_at, e.at FROM pql.trial t
+CROSS JOIN LATERAL (SELECT min(c.converted_at) FROM app.payments c WHERE c.user_id = t.user_id AND c.converted_at BETWEEN t.started_at AND t.started_at + interval '504 hours') e (at)
+WHERE t.converted_at IS DISTINCT FROM e.at LIMIT 3;
+SQL
+cmp_ok($server->ask($db, 'SELECT count(*) FROM pql.trial WHERE converted_at IS NOT NULL;'), '>', 0, 'there are conversions');
 is($server->ask($db, 'SELECT m.model, v.* FROM pql.active_model m CROSS JOIN LATERAL (SELECT * FROM pql.verify(m.model) LIMIT 3) v;'), '', 'what is kept is what judging from all events gives');
 is($server->ask($db, "SELECT count(*) FROM pql.score s LEFT JOIN pql.lead l USING (user_id, model, started_at) WHERE s.model = 'trial' AND s.qualified_at IS NOT NULL AND l.user_id IS NULL;"), "0\n",
 	'no lead is lost');

@@ -83,6 +83,10 @@ like(run("BEGIN; CALL pql.refresh();"), qr/invalid transaction termination/, 'no
 is(run("BEGIN; INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u7', now() - interval '1 minute', 'session_start'); SELECT users FROM pql.refresh_batch(); ROLLBACK;"), "1\n", 'which a batch may be');
 is(run("SET default_transaction_isolation = serializable; INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u8', now() - interval '1 minute', 'session_start'); CALL pql.refresh();"),
 	'', 'whatever the isolation level of the session');
+run("CREATE TABLE app.trials (user_id text, started_at timestamptz); SELECT FROM pql.connect('trials', 'app.trials'); CALL pql.refresh();
+	INSERT INTO app.trials VALUES ('u2400', now() - interval '1 day');");
+is(run("CALL pql.refresh(); SELECT status IS NOT NULL FROM pql.score WHERE model = 'trial' AND user_id = 'u2400';"), "t\n", 'it judges what it has followed itself');
+run("SELECT pql.disconnect('trials', 'app.trials');");
 all_is_well('after that');
 
 
