@@ -457,8 +457,8 @@ BEGIN
 				began := pg_catalog.clock_timestamp();
 				IF run OPERATOR(pg_catalog.>) 0 THEN
 					RAISE NOTICE 'reading everybody''s events';
-					CONTINUE; -- now others see it
 				END IF;
+				CONTINUE; -- whatever becomes of the first batch, that is done, and others see it
 			END IF;
 			batch := pql.refresh_batch(as_of, 1000, run, unreadable, began);
 		EXCEPTION
