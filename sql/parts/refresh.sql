@@ -33,16 +33,11 @@ END;
 COMMENT ON FUNCTION pql.bucket(text) IS 'Which of 1,024 locks stands for a user.';
 
 CREATE FUNCTION pql.lock_users(users text[]) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	bucket int;
-BEGIN
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
 	-- ascending, so that two who lock cannot wait for each other
-	FOR bucket IN SELECT DISTINCT pql.bucket(u) AS b FROM unnest(users) u ORDER BY b LOOP
-		PERFORM pg_advisory_xact_lock(7370828, bucket);
-	END LOOP;
-END
-$$;
+	SELECT pg_catalog.pg_advisory_xact_lock(7370828, b.bucket) FROM (SELECT DISTINCT pql.bucket(u) AS bucket FROM pg_catalog.unnest(users) u ORDER BY 1) b;
+END;
 COMMENT ON FUNCTION pql.lock_users(text[]) IS 'Until the transaction ends, nobody else writes what is kept of these users. First of all locks, and in a statement of its own: what is read in the same one may be older than the lock.';
 
 CREATE FUNCTION pql.lock_everybody() RETURNS void
