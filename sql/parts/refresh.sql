@@ -33,7 +33,7 @@ END;
 COMMENT ON FUNCTION pql.bucket(text) IS 'Which of 1,024 locks stands for a user.';
 
 CREATE FUNCTION pql.lock_users(users text[]) RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE sql VOLATILE SET lock_timeout = 0
 BEGIN ATOMIC
 	-- ascending, so that two who lock cannot wait for each other
 	SELECT pg_catalog.pg_advisory_xact_lock(7370828, b.bucket) FROM (SELECT DISTINCT pql.bucket(u) AS bucket FROM pg_catalog.unnest(users) u ORDER BY 1) b;
@@ -41,7 +41,7 @@ END;
 COMMENT ON FUNCTION pql.lock_users(text[]) IS 'Until the transaction ends, nobody else writes what is kept of these users. First of all locks, and in a statement of its own: what is read in the same one may be older than the lock.';
 
 CREATE FUNCTION pql.lock_everybody() RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE sql VOLATILE SET lock_timeout = 0
 BEGIN ATOMIC
 	SELECT pg_catalog.pg_advisory_xact_lock(7370828, b.bucket) FROM (SELECT g.bucket FROM pg_catalog.generate_series(0, 1023) g (bucket) ORDER BY g.bucket) b;
 END;
@@ -120,7 +120,7 @@ $$;
 COMMENT ON FUNCTION pql.stale_models(timestamptz, text[], boolean) IS 'Models of which the events of so many users are to be read again that going through all events is quicker. counting: look at marks of users as well, not only at those for everybody. None while some sources cannot be read.';
 
 CREATE FUNCTION pql.gather_state(of_model text, as_of timestamptz) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
 DECLARE
 	gathered bigint;
 BEGIN
@@ -247,7 +247,9 @@ COMMENT ON FUNCTION pql.pick_users(timestamptz, timestamptz, int, text[]) IS 'Up
 
 CREATE FUNCTION pql.refresh_batch(as_of timestamptz DEFAULT now(), most_users int DEFAULT 1000, INOUT run_id bigint DEFAULT NULL, unreadable text[] DEFAULT '{}', logged_until timestamptz DEFAULT 'infinity',
 	OUT users int, OUT reread int, OUT changed int, OUT triggered int, OUT lag interval)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET max_parallel_workers_per_gather = 0 SET jit = off SET lock_timeout = 0
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET max_parallel_workers_per_gather = 0 SET jit = off
+-- who holds a source for long (to alter it, say) ends this batch, rather than all that wait behind it
+SET lock_timeout = '10s'
 -- planned once, for some users whoever they are
 SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -279,8 +281,6 @@ BEGIN
 	END IF;
 	users := cardinality(picked);
 	PERFORM pql.lock_users(picked);
-	-- who holds a source for long (to alter it, say) ends this batch, rather than all that wait behind it; until the function returns
-	PERFORM set_config('lock_timeout', '10s', true);
 	-- another refresh may have been quicker
 	as_of := greatest(as_of, (SELECT max(r.as_of) FROM pql.run r));
 

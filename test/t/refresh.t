@@ -121,12 +121,16 @@ all_is_well('after that');
 run("CREATE TABLE app.held AS SELECT user_id, occurred_at, event FROM pql.event LIMIT 50; SELECT pql.connect('events', 'app.held');");
 run("CALL pql.refresh(); INSERT INTO app.held VALUES ('u10', now() - interval '1 minute', 'session_start');
 	INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u12', now() - interval '1 minute', 'session_start');");
-my $holder = start("BEGIN; LOCK TABLE app.held; SELECT pg_sleep(14);");
+# everybody's events are to be read, of another model
+run("SELECT pql.put_model(pql.adapt('trial', '{\"signals\": {\"integrations\": {\"at_least\": 2}}}'));");
+my $holder = start("BEGIN; LOCK TABLE app.held; SELECT pg_sleep(16);");
 sleep(1);
 like(run("CALL pql.refresh();"), qr/refresh could not read app\.held.*lock timeout/s, 'a source that somebody holds is named');
-is(seen('u12'), "t\n", 'and others are judged');
+is(run("SELECT count(*) > 0 FROM pql.change WHERE waits_for = 'app.held';"), "t\n", 'and who needs it waits');
 finish($holder);
-is(run("CALL pql.refresh(); SELECT pql.disconnect('events', 'app.held'); CALL pql.refresh();"), "\n", 'when it is free again it goes on');
+is(run("CALL pql.refresh();"), '', 'when it is free again it goes on');
+is(seen('u12'), "t\n", 'with everybody');
+is(run("SELECT pql.disconnect('events', 'app.held'); CALL pql.refresh();"), "\n", 'it is connected no longer');
 all_is_well('after that');
 
 # What is wrong with a row shows only when it is read.
