@@ -127,8 +127,9 @@ BEGIN
 	-- in its turn it reads with all workers that a query may have
 	PERFORM set_config('max_parallel_workers_per_gather', (SELECT s.reset_val FROM pg_settings s WHERE s.name = 'max_parallel_workers_per_gather'), true);
 	INSERT INTO pql.state AS o (user_id, model, started_at, evidence, seen_until)
-	-- what came later counts for nothing, and can be read again
-	SELECT g.user_id, of_model, g.started_at, g.evidence, coalesce(pql.evidence_horizon(g.evidence), '-infinity') FROM pql.gather_everybody(of_model, gather_state.as_of) g
+	-- Whatever is not earlier than the latest event that counts will do: what came after that could be read again, and what comes before it
+	-- is read with all the others. That of everybody is next to what comes now.
+	SELECT g.user_id, of_model, g.started_at, g.evidence, coalesce(max(pql.evidence_horizon(g.evidence)) OVER (), '-infinity') FROM pql.gather_everybody(of_model, gather_state.as_of) g
 	ON CONFLICT (user_id, model, started_at) DO UPDATE SET evidence = EXCLUDED.evidence, seen_until = EXCLUDED.seen_until, rev = o.rev + 1;
 	GET DIAGNOSTICS gathered = ROW_COUNT;
 	RETURN gathered;

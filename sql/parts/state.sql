@@ -48,7 +48,7 @@ WITH (fillfactor = 80);
 COMMENT ON TABLE pql.state IS 'Evidence of every subject, so that what follows is judged without reading the events before. Not dumped: a row that is missing is made from the events.';
 COMMENT ON COLUMN pql.state.started_at IS '-infinity: the start is not known.';
 COMMENT ON COLUMN pql.state.evidence IS 'NULL: no events.';
-COMMENT ON COLUMN pql.state.seen_until IS 'The latest of the events that were read, or of those that count: of what comes, later ones are not in the evidence yet. -infinity: there were none.';
+COMMENT ON COLUMN pql.state.seen_until IS 'Of what comes, events later than this are not in the evidence yet. -infinity: there are none in it.';
 
 CREATE TABLE pql.score (
 	user_id text NOT NULL,
