@@ -163,7 +163,7 @@ for (1 .. 1000)
 }
 is(finish($everybody), '', 'many new users');
 ok($phases{reading}, 'the phase of reading is seen from outside');
-cmp_ok(keys %done, '>', 2, 'and judging, as it goes on');
+cmp_ok(scalar(keys %done), '>', 1, 'and judging, as it goes on');
 is((grep { !$_ } values %done), 0, 'with numbers that agree');
 is(run("SELECT phase FROM pql.progress;"), "waiting\n", 'until it is over');
 is(run("SELECT users >= 12000, reread, lag IS NOT NULL FROM pql.run ORDER BY run_id DESC LIMIT 1;"), "t|0|t\n", "nobody's events were read one by one");
