@@ -186,16 +186,20 @@ pql_list_entries(void)
 }
 
 void
-pql_list_entries_add(PqlListEntries *l, const char *list, const char *entry)
+pql_take_list_entry(void *entries, TupleTableSlot *slot)
 {
+	PqlListEntries *l = entries;
+	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(l));
+
 	if (l->n == l->size)
 	{
 		l->size *= 2;
 		l->entries = repalloc_huge(l->entries, (Size) l->size * sizeof(ListEntry));
 	}
-	l->entries[l->n].list = pstrdup(list);
-	l->entries[l->n++].entry = pstrdup(entry);
+	l->entries[l->n].list = TextDatumGetCString(slot->tts_values[0]);
+	l->entries[l->n++].entry = TextDatumGetCString(slot->tts_values[1]);
 	l->sorted = false;
+	MemoryContextSwitchTo(old);
 }
 
 static int

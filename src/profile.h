@@ -21,7 +21,8 @@ extern void pql_profile_read(PqlProfile *profile, const PqlModel *model, struct 
 typedef struct PqlListEntries PqlListEntries;
 
 extern PqlListEntries *pql_list_entries(void);
-extern void pql_list_entries_add(PqlListEntries *entries, const char *list, const char *entry);
+/* Takes a row of the query `lists`: a list and one of its entries. */
+extern void pql_take_list_entry(void *entries, TupleTableSlot *slot);
 
 /* Columns that stand first in rows of the query `profiles` of pql.population_queries; facts follow.
  */

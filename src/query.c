@@ -4,11 +4,26 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "fmgr.h"
 #include "tcop/dest.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "query.h"
+
+void
+pql_args_take(PqlArgs *args, int first, int n, TupleTableSlot *slot, MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+
+	for (int i = 0; i < n; i++)
+	{
+		args->null[first + i] = slot->tts_isnull[i];
+		if (!slot->tts_isnull[i])
+			args->value[first + i] = PointerGetDatum(PG_DETOAST_DATUM_COPY(slot->tts_values[i]));
+	}
+	MemoryContextSwitchTo(old);
+}
 
 typedef struct RowReceiver
 {

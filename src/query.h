@@ -27,6 +27,11 @@ pql_arg(PqlArgs *args, Oid type, Datum value, bool null)
 	args->null[args->n++] = null;
 }
 
+/* Takes a row's first n columns for the arguments from `first` on; what they hold lives in
+ * `context`. */
+extern void pql_args_take(PqlArgs *args, int first, int n, TupleTableSlot *slot,
+						  MemoryContext context);
+
 /* Called with every row. The slot's contents, and the current context, live until it returns. */
 typedef void (*PqlTakeRow)(void *state, TupleTableSlot *slot);
 

@@ -205,27 +205,8 @@ static void
 take_signups(void *state, TupleTableSlot *slot)
 {
 	Refresh *r = state;
-	MemoryContext old = MemoryContextSwitchTo(r->context);
 
-	for (int i = 0; i < SIGNUP_ARGS; i++)
-	{
-		r->args.null[FIRST_SIGNUP_ARG + i] = slot->tts_isnull[i];
-		if (!slot->tts_isnull[i])
-			r->args.value[FIRST_SIGNUP_ARG + i] =
-				PointerGetDatum(PG_DETOAST_DATUM_COPY(slot->tts_values[i]));
-	}
-	MemoryContextSwitchTo(old);
-}
-
-static void
-take_list_entry(void *state, TupleTableSlot *slot)
-{
-	Refresh *r = state;
-	MemoryContext old = MemoryContextSwitchTo(r->context);
-
-	pql_list_entries_add(r->list_entries, TextDatumGetCString(slot->tts_values[0]),
-						 TextDatumGetCString(slot->tts_values[1]));
-	MemoryContextSwitchTo(old);
+	pql_args_take(&r->args, FIRST_SIGNUP_ARG, SIGNUP_ARGS, slot, r->context);
 }
 
 /* ---- starts ---- */
@@ -862,7 +843,7 @@ pql_judge_users(PG_FUNCTION_ARGS)
 	if (r->lists != NULL)
 	{
 		r->list_entries = pql_list_entries();
-		pql_query(r->lists, NULL, PQL_PLAN_AS_EVER, take_list_entry, r);
+		pql_query(r->lists, NULL, PQL_PLAN_AS_EVER, pql_take_list_entry, r->list_entries);
 	}
 	pql_query(r->keys, &r->args, PLAN, take_key, r);
 	read_kept(r, PG_GETARG_DATUM(0), users);

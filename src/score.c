@@ -310,27 +310,7 @@ take_signups(void *state, TupleTableSlot *slot)
 {
 	Work *w = state;
 
-	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(w));
-
-	for (int i = 0; i < SIGNUP_ARGS; i++)
-	{
-		w->args.null[FIRST_SIGNUP_ARG + i] = slot->tts_isnull[i];
-		if (!slot->tts_isnull[i])
-			w->args.value[FIRST_SIGNUP_ARG + i] =
-				PointerGetDatum(PG_DETOAST_DATUM_COPY(slot->tts_values[i]));
-	}
-	MemoryContextSwitchTo(old);
-}
-
-static void
-take_list_entry(void *state, TupleTableSlot *slot)
-{
-	Work *w = state;
-	MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(w));
-
-	pql_list_entries_add(w->lists, TextDatumGetCString(slot->tts_values[0]),
-						 TextDatumGetCString(slot->tts_values[1]));
-	MemoryContextSwitchTo(old);
+	pql_args_take(&w->args, FIRST_SIGNUP_ARG, SIGNUP_ARGS, slot, GetMemoryChunkContext(w));
 }
 
 /* The upper half of the users waits for another pass when memory is used up, or another process's
@@ -1176,7 +1156,7 @@ work(Work *w)
 	if (w->job->lists != NULL)
 	{
 		w->lists = pql_list_entries();
-		pql_query(w->job->lists, NULL, PQL_PLAN_ALONE, take_list_entry, w);
+		pql_query(w->job->lists, NULL, PQL_PLAN_ALONE, pql_take_list_entry, w->lists);
 	}
 	open_leaves(w);
 	w->words = pql_verdict_words(w->model);
