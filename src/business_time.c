@@ -252,53 +252,72 @@ pql_calendar_opens(const PqlCalendar *c)
 	return false;
 }
 
+/* The spans in which a calendar is open from an instant on, in order. */
+typedef struct Walk
+{
+	const PqlCalendar *calendar;
+	int64 from;
+	int32 day;
+	int32 last;
+	int i; /* the day's next span */
+} Walk;
+
+/* A day before the first, and one after the last: where midnight is skipped or comes twice, an
+ * instant may be of either. */
+static Walk
+walk(const PqlCalendar *c, int64 from, int64 until)
+{
+	Walk w = {c, from, pql_day(c->zone, from) - 1,
+			  until == PQL_NEVER ? LAST_DAY : pql_day(c->zone, until) + 1, 0};
+
+	return w;
+}
+
+static bool
+next_span(Walk *w, PqlSpan *span)
+{
+	for (; w->day <= w->last; w->day++)
+	{
+		const PqlHours *hours = hours_of(w->calendar, w->day);
+
+		while (w->i < hours->n)
+		{
+			*span = span_on(w->calendar, w->day, &hours->span[w->i++], w->from);
+			if (span->closes <= span->opens)
+				continue;
+			w->from = span->closes;
+			return true;
+		}
+		w->i = 0;
+	}
+	return false;
+}
+
 int64
 pql_business_between(const PqlCalendar *c, int64 a, int64 b)
 {
+	Walk w = walk(c, a, b);
+	PqlSpan span;
 	int64 sum = 0;
-	int64 from = a;
-	int32 last;
 
 	if (b < a)
 		return -pql_business_between(c, b, a);
-	/* a day more at each end: where midnight is skipped or comes twice, an instant may be of either
-	 */
-	last = pql_day(c->zone, b) + 1;
-	for (int32 day = pql_day(c->zone, a) - 1; day <= last; day++)
-	{
-		const PqlHours *hours = hours_of(c, day);
-
-		for (int i = 0; i < hours->n; i++)
-		{
-			PqlSpan on = span_on(c, day, &hours->span[i], from);
-
-			if (on.closes <= on.opens)
-				continue;
-			sum += Max(0, Min(on.closes, b) - on.opens);
-			from = on.closes;
-		}
-	}
+	while (next_span(&w, &span) && span.opens < b)
+		sum += Min(span.closes, b) - span.opens;
 	return sum;
 }
 
 static int64
 add_forward(const PqlCalendar *c, int64 start, int64 amount)
 {
-	for (int32 day = pql_day(c->zone, start) - 1; day <= LAST_DAY; day++)
+	Walk w = walk(c, start, PQL_NEVER);
+	PqlSpan span;
+
+	while (next_span(&w, &span))
 	{
-		const PqlHours *hours = hours_of(c, day);
-
-		for (int i = 0; i < hours->n; i++)
-		{
-			PqlSpan on = span_on(c, day, &hours->span[i], start);
-
-			if (on.closes <= on.opens)
-				continue;
-			if (amount <= on.closes - on.opens)
-				return on.opens + amount;
-			amount -= on.closes - on.opens;
-			start = on.closes;
-		}
+		if (amount <= span.closes - span.opens)
+			return span.opens + amount;
+		amount -= span.closes - span.opens;
 	}
 	return PQL_NEVER;
 }
@@ -370,19 +389,10 @@ pql_business_days_between(const PqlCalendar *c, int64 a, int64 b)
 int64
 pql_next_opening(const PqlCalendar *c, int64 at)
 {
-	for (int32 day = pql_day(c->zone, at) - 1; day <= LAST_DAY; day++)
-	{
-		const PqlHours *hours = hours_of(c, day);
+	Walk w = walk(c, at, PQL_NEVER);
+	PqlSpan span;
 
-		for (int i = 0; i < hours->n; i++)
-		{
-			PqlSpan on = span_on(c, day, &hours->span[i], at);
-
-			if (on.closes > on.opens)
-				return on.opens;
-		}
-	}
-	return PQL_NEVER;
+	return next_span(&w, &span) ? span.opens : PQL_NEVER;
 }
 
 /* ---- the face ---- */

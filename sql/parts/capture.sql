@@ -10,30 +10,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.mark_everybody(timestamptz, text, boolean) IS 'Notes everybody for the next refresh.';
 
-CREATE FUNCTION pql.mark(users text[], since timestamptz[], until timestamptz[], reason text) RETURNS void
+CREATE FUNCTION pql.mark(users text[], since timestamptz, reason text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	-- more than this in one statement is cheaper to find by going through everybody
 	most CONSTANT int := 100000;
 BEGIN
 	IF cardinality(users) > most THEN
-		PERFORM pql.mark_everybody((SELECT min(s) FROM unnest(since) s), reason);
+		PERFORM pql.mark_everybody(since, reason);
 	ELSE
-		INSERT INTO pql.change (user_id, since, until, backfill, reason)
-		SELECT DISTINCT u.user_id, u.since, u.until, coalesce(current_setting('pql_follow.backfill', true) = 'on', false), mark.reason FROM unnest(users, since, until) u (user_id, since, until) WHERE u.user_id IS NOT NULL;
+		INSERT INTO pql.change (user_id, since, backfill, reason)
+		SELECT DISTINCT u.user_id, mark.since, coalesce(current_setting('pql_follow.backfill', true) = 'on', false), mark.reason FROM unnest(users) u (user_id) WHERE u.user_id IS NOT NULL;
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION pql.mark(text[], timestamptz[], timestamptz[], text) IS 'Notes users for the next refresh. since and until, of each: as in pql.change.';
-
-CREATE FUNCTION pql.mark(users text[], since timestamptz, reason text) RETURNS void
-LANGUAGE sql VOLATILE
-BEGIN ATOMIC
-	SELECT pql.mark(users, pg_catalog.array_fill(since, ARRAY[pg_catalog.cardinality(users)]),
-		pg_catalog.array_fill('infinity'::timestamptz, ARRAY[pg_catalog.cardinality(users)]), reason)
-	WHERE users IS NOT NULL;
-END;
-COMMENT ON FUNCTION pql.mark(text[], timestamptz, text) IS 'The same, where it is the same for all of them.';
+COMMENT ON FUNCTION pql.mark(text[], timestamptz, text) IS 'Notes users for the next refresh. since: as in pql.change. NULL: nobody.';
 
 CREATE FUNCTION pql.mark_dirty(user_ids text[]) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -69,11 +60,12 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.tables_of(regclass) IS 'A table and its partitions and children at all levels, but for foreign ones.';
 
-CREATE FUNCTION pql.create_capture(input text, target regclass, handler regproc, VARIADIC arguments text[]) RETURNS void
+CREATE FUNCTION pql.create_capture(input text, target regclass, source text, mapping jsonb, capture text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 -- whoever waits for a long load lets nobody else load meanwhile
 SET lock_timeout = '2s' AS $$
 DECLARE
+	handler CONSTANT text := CASE input WHEN 'events' THEN format('pql.capture_events(%L, %L, %L)', source, mapping, capture) ELSE format('pql.note_input(%L, %L)', source, input) END;
 	part regclass;
 	kind record;
 BEGIN
@@ -87,14 +79,13 @@ BEGIN
 			IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = part AND t.tgname = kind.name) THEN
 				EXECUTE format('DROP TRIGGER %I ON %s', kind.name, part);
 			END IF;
-			EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION %s(%s)', kind.name, kind.event, part, kind.tables, handler,
-				(SELECT string_agg(quote_literal(a), ', ') FROM unnest(arguments) a));
+			EXECUTE format('CREATE TRIGGER %I AFTER %s ON %s %s FOR EACH STATEMENT EXECUTE FUNCTION %s', kind.name, kind.event, part, kind.tables, handler);
 			EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', part, kind.name);
 		END LOOP;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pql.create_capture(text, regclass, regproc, text[]) IS 'Puts the triggers of capture on a table of an input and on its partitions: which function they call, and with which arguments, the source''s name first.';
+COMMENT ON FUNCTION pql.create_capture(text, regclass, text, jsonb, text) IS 'Puts the triggers of capture on a table that is connected, as a source of an input, and on its partitions.';
 
 CREATE FUNCTION pql.drop_capture(input text, target regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -110,6 +101,16 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pql.drop_capture(text, regclass) IS 'Takes them off again.';
+
+CREATE FUNCTION pql.unwatched_tables() RETURNS TABLE (input text, relation text, target regclass, mapping jsonb, capture text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT DISTINCT s.input, s.relation, to_regclass(s.relation), s.mapping, s.capture
+	FROM pql.sources s CROSS JOIN LATERAL pql.tables_of(to_regclass(s.relation)) t
+	WHERE s.capture IN ('trigger', 'mark')
+		AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = t.relation AND g.tgname = 'pql_' || s.input || '_insert');
+END;
+COMMENT ON FUNCTION pql.unwatched_tables() IS 'Sources with a table that has no triggers, though it should: partitions attached, and tables that took a connected one''s name.';
 
 CREATE FUNCTION pql.watch_sources(unreadable text[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -131,15 +132,9 @@ BEGIN
 		END IF;
 		UPDATE pql.source o SET cursor_at = latest WHERE o.input = 'events' AND o.relation = cursor.relation AND o.cursor_at IS DISTINCT FROM latest;
 	END LOOP;
-	-- partitions attached since, and tables that took another's name
-	FOR unwatched IN
-		SELECT DISTINCT to_regclass(s.relation) AS target, s.relation, s.mapping, s.capture
-		FROM pql.sources s CROSS JOIN LATERAL pql.tables_of(to_regclass(s.relation)) t
-		WHERE s.input = 'events' AND s.capture IN ('trigger', 'mark') AND s.relation <> ALL (unreadable)
-			AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgfoid = 'pql.capture_events'::regproc)
-	LOOP
+	FOR unwatched IN SELECT u.* FROM pql.unwatched_tables() u WHERE u.input = 'events' AND u.relation <> ALL (unreadable) LOOP
 		BEGIN
-			PERFORM pql.create_capture('events', unwatched.target, 'pql.capture_events', unwatched.relation, unwatched.mapping::text, unwatched.capture);
+			PERFORM pql.create_capture(unwatched.input, unwatched.target, unwatched.relation, unwatched.mapping, unwatched.capture);
 			PERFORM pql.mark_everybody('-infinity', 'new tables of ' || unwatched.relation);
 		EXCEPTION WHEN lock_not_available THEN
 			-- somebody loads it: the next time
@@ -150,7 +145,7 @@ END
 $$;
 COMMENT ON FUNCTION pql.watch_sources(text[]) IS 'Puts triggers on tables of sources that have none: partitions attached and tables renamed since they were connected. What they hold is read then. And marks users of rows that sources with a cursor have loaded since the last time, or in the five minutes before. Sources in unreadable are left out.';
 
-SELECT pql.create_capture('events', 'pql.event', 'pql.capture_events', 'pql.event', s.mapping::text, s.capture) FROM pql.sources s WHERE s.relation = 'pql.event';
+SELECT pql.create_capture(s.input, 'pql.event', s.relation, s.mapping, s.capture) FROM pql.sources s WHERE s.relation = 'pql.event';
 
 -- ---- what is known of users ----
 

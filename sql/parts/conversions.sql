@@ -236,31 +236,20 @@ COMMENT ON FUNCTION pql.nothing_to_settle() IS 'There are no conversions, and wh
 CREATE FUNCTION pql.settle_conversions() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	users text[] := '{}';
-	ids text[] := '{}';
-	accounts text[] := '{}';
-	keys text[];
+	-- users, accounts and ids: who they belong to may be for somebody else to see
+	keys text[] := '{}';
 BEGIN
 	IF TG_OP = 'TRUNCATE' THEN
-		users := pql.everybody_settled();
+		keys := pql.everybody_settled();
 	END IF;
 	IF TG_OP IN ('INSERT', 'UPDATE') THEN
-		SELECT array_agg(DISTINCT a.user_id), array_agg(DISTINCT a.account_id), array_agg(DISTINCT a.conversion_id) INTO users, accounts, ids FROM added a;
+		keys := keys || ARRAY(SELECT DISTINCT k FROM added a CROSS JOIN LATERAL unnest(ARRAY[a.user_id, a.account_id, a.conversion_id]) k WHERE k IS NOT NULL);
 	END IF;
 	IF TG_OP IN ('UPDATE', 'DELETE') THEN
-		SELECT users || array_agg(DISTINCT r.user_id), accounts || array_agg(DISTINCT r.account_id), ids || array_agg(DISTINCT r.conversion_id) INTO users, accounts, ids FROM removed r;
+		keys := keys || ARRAY(SELECT DISTINCT k FROM removed r CROSS JOIN LATERAL unnest(ARRAY[r.user_id, r.account_id, r.conversion_id]) k WHERE k IS NOT NULL);
 	END IF;
-	-- who they belong to may be for somebody else to see
-	keys := ARRAY(SELECT DISTINCT k FROM unnest(users || accounts || ids) k WHERE k IS NOT NULL);
-	IF keys = '{}' THEN
-		RETURN NULL;
-	END IF;
-	PERFORM pql.settle(keys);
-	-- trials that events start are told of conversions when they are judged
-	IF NOT EXISTS (SELECT FROM pql.trial) THEN
-		PERFORM pql.mark(pql.payers_beside(ARRAY(
-			SELECT u FROM unnest(users) u WHERE u IS NOT NULL
-			UNION SELECT p.user_id FROM pql.person p WHERE p.account_id = ANY (accounts))), 'infinity', 'conversion');
+	IF keys <> '{}' THEN
+		PERFORM pql.settle(keys);
 	END IF;
 	RETURN NULL;
 END
@@ -296,31 +285,26 @@ COMMENT ON FUNCTION pql.settle_trials() IS 'Trigger of pql.trial, of which conve
 CREATE FUNCTION pql.settle_people() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	users text[];
-	accounts text[];
+	keys text[];
 BEGIN
 	IF pql.nothing_to_settle() THEN
 		RETURN NULL;
 	END IF;
 	IF TG_OP = 'TRUNCATE' THEN
-		PERFORM pql.settle(pql.everybody_settled());
-		RETURN NULL;
-	END IF;
-	IF TG_OP = 'INSERT' THEN
-		SELECT array_agg(a.user_id), array_agg(DISTINCT a.account_id) INTO users, accounts FROM added a;
+		keys := pql.everybody_settled();
+	ELSIF TG_OP = 'INSERT' THEN
+		keys := ARRAY(SELECT DISTINCT k FROM added a CROSS JOIN LATERAL unnest(ARRAY[a.user_id, a.account_id]) k WHERE k IS NOT NULL);
 	ELSIF TG_OP = 'DELETE' THEN
-		SELECT array_agg(r.user_id), array_agg(DISTINCT r.account_id) INTO users, accounts FROM removed r;
+		keys := ARRAY(SELECT DISTINCT k FROM removed r CROSS JOIN LATERAL unnest(ARRAY[r.user_id, r.account_id]) k WHERE k IS NOT NULL);
 	ELSE
-		SELECT array_agg(DISTINCT x.user_id), array_agg(DISTINCT x.account_id) INTO users, accounts
-		FROM (
-			(SELECT a.user_id, a.account_id, a.paid_at FROM added a EXCEPT SELECT r.user_id, r.account_id, r.paid_at FROM removed r)
-			UNION ALL
-			(SELECT r.user_id, r.account_id, r.paid_at FROM removed r EXCEPT SELECT a.user_id, a.account_id, a.paid_at FROM added a)
-		) x;
+		keys := ARRAY(SELECT DISTINCT k FROM (
+				(SELECT a.user_id, a.account_id, a.paid_at FROM added a EXCEPT SELECT r.user_id, r.account_id, r.paid_at FROM removed r)
+				UNION ALL
+				(SELECT r.user_id, r.account_id, r.paid_at FROM removed r EXCEPT SELECT a.user_id, a.account_id, a.paid_at FROM added a)
+			) x CROSS JOIN LATERAL unnest(ARRAY[x.user_id, x.account_id]) k WHERE k IS NOT NULL);
 	END IF;
-	users := ARRAY(SELECT DISTINCT k FROM unnest(users || accounts) k WHERE k IS NOT NULL);
-	IF users <> '{}' THEN
-		PERFORM pql.settle(users);
+	IF keys <> '{}' THEN
+		PERFORM pql.settle(keys);
 	END IF;
 	RETURN NULL;
 END

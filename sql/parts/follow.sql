@@ -434,9 +434,9 @@ DECLARE
 	unwatched record;
 	failures text[] := '{}';
 BEGIN
-	FOR unwatched IN SELECT u.* FROM pql.unwatched_inputs() u LOOP
+	FOR unwatched IN SELECT u.* FROM pql.unwatched_tables() u WHERE u.input <> 'events' LOOP
 		BEGIN
-			PERFORM pql.create_capture(unwatched.input, unwatched.target, 'pql.note_input', unwatched.relation, unwatched.input);
+			PERFORM pql.create_capture(unwatched.input, unwatched.target, unwatched.relation, unwatched.mapping, unwatched.capture);
 			PERFORM pql.note_keys(unwatched.input, unwatched.relation, NULL, 'new tables');
 		EXCEPTION WHEN OTHERS THEN
 			failures := failures || format('source %s: %s; mend: connect it again as who may put triggers on it', unwatched.relation, SQLERRM);
@@ -445,18 +445,7 @@ BEGIN
 	RETURN failures;
 END
 $$;
-COMMENT ON FUNCTION pql.watch_inputs() IS 'Puts triggers on tables that have none: partitions attached, and tables that took a connected one''s name. All of that input is read again. Returns what went wrong.';
-
-CREATE FUNCTION pql.unwatched_inputs() RETURNS TABLE (input text, relation text, target regclass)
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-	SELECT DISTINCT s.input, s.relation, to_regclass(s.relation)
-	FROM pql.source s CROSS JOIN LATERAL pql.tables_of(to_regclass(s.relation)) t
-	WHERE s.input <> 'events' AND s.capture IN ('trigger', 'mark') AND s.disconnected_at IS NULL
-		AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g
-			WHERE g.tgrelid = t.relation AND g.tgfoid = 'pql.note_input'::regproc AND starts_with(g.tgname::text, 'pql_' || s.input || '_'));
-END;
-COMMENT ON FUNCTION pql.unwatched_inputs() IS 'Followed tables with a part that has no triggers.';
+COMMENT ON FUNCTION pql.watch_inputs() IS 'Puts triggers on followed tables that have none (pql.unwatched_tables). All of that input is read again. Returns what went wrong.';
 
 CREATE FUNCTION pql.updated_keys(input text) RETURNS text[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -510,7 +499,7 @@ BEGIN
 	END IF;
 	IF NOT EXISTS (SELECT FROM pql.input_change)
 		AND NOT EXISTS (SELECT FROM pql.source s WHERE s.input <> 'events' AND s.disconnected_at IS NULL AND (s.capture = 'cursor' OR s.failure IS NOT NULL OR to_regclass(s.relation) IS NULL))
-		AND NOT EXISTS (SELECT FROM pql.unwatched_inputs()) THEN
+		AND NOT EXISTS (SELECT FROM pql.unwatched_tables() u WHERE u.input <> 'events') THEN
 		RETURN;
 	END IF;
 	PERFORM pql.lock_follow();

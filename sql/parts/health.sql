@@ -1,27 +1,5 @@
 -- Health: what somebody who keeps pql running wants to know, in one look.
 
-CREATE FUNCTION pql.health_of_source(source text, capture text) RETURNS TABLE (check_name text, status text, found text, hint text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	trouble text := u.message FROM pql.unreadable_sources((SELECT array_agg(o.relation) FROM pql.sources o WHERE o.relation <> source)) u;
-	unwatched text := string_agg(t.relation::text, ', ' ORDER BY t.relation::text) FROM pql.tables_of(to_regclass(source)) t
-		WHERE capture IN ('trigger', 'mark')
-			AND 4 > (SELECT count(*) FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgfoid = 'pql.capture_events'::regproc AND g.tgenabled = 'A');
-BEGIN
-	IF trouble IS NOT NULL THEN
-		RETURN QUERY SELECT 'source ' || source, 'error', trouble, format('Mend it, connect it anew, or leave it out: SELECT pql.disconnect(''events'', %L).', source);
-	ELSIF unwatched IS NOT NULL THEN
-		RETURN QUERY SELECT 'source ' || source, 'error', 'changes of ' || unwatched || ' are not noticed',
-			'Its triggers are gone or disabled. The next refresh makes those that are gone; ALTER TABLE … ENABLE ALWAYS TRIGGER does the rest.';
-	ELSIF capture = 'manual' THEN
-		RETURN QUERY SELECT 'source ' || source, 'none', capture, 'Changes are noticed only after pql.mark_dirty.';
-	ELSE
-		RETURN QUERY SELECT 'source ' || source, 'ok', capture, NULL;
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION pql.health_of_source(text, text) IS 'The part of pql.health about a source of events: can it be read, and are its changes noticed?';
-
 CREATE FUNCTION pql.health() RETURNS TABLE (check_name text, status text, found text, hint text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -47,7 +25,17 @@ BEGIN
 	RETURN QUERY SELECT 'schedule', CASE WHEN job IS NULL THEN 'none' ELSE 'ok' END, coalesce('pg_cron: ' || job, 'not by pg_cron'),
 		CASE WHEN job IS NULL THEN 'Unless a timer of the system calls pql.refresh(): SELECT pql.schedule(''1 minute'').' END;
 
-	RETURN QUERY SELECT h.* FROM pql.sources s CROSS JOIN LATERAL pql.health_of_source(s.relation, s.capture) h WHERE s.input = 'events' ORDER BY s.relation;
+	RETURN QUERY SELECT 'source ' || s.relation, CASE WHEN u.message IS NOT NULL OR w.tables IS NOT NULL THEN 'error' WHEN s.capture = 'manual' THEN 'none' ELSE 'ok' END,
+		coalesce(u.message, 'changes of ' || w.tables || ' are not noticed', s.capture),
+		CASE WHEN u.message IS NOT NULL THEN format('Mend it, connect it anew, or leave it out: SELECT pql.disconnect(''events'', %L).', s.relation)
+			WHEN w.tables IS NOT NULL THEN 'Its triggers are gone or disabled. The next refresh makes those that are gone; ALTER TABLE … ENABLE ALWAYS TRIGGER does the rest.'
+			WHEN s.capture = 'manual' THEN 'Changes are noticed only after pql.mark_dirty.' END
+	FROM pql.sources s
+	LEFT JOIN pql.unreadable_sources() u ON u.relation = s.relation
+	CROSS JOIN LATERAL (SELECT string_agg(t.relation::text, ', ' ORDER BY t.relation::text) AS tables FROM pql.tables_of(to_regclass(s.relation)) t
+		WHERE s.capture IN ('trigger', 'mark')
+			AND 4 > (SELECT count(*) FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgfoid = 'pql.capture_events'::regproc AND g.tgenabled = 'A')) w
+	WHERE s.input = 'events' ORDER BY s.relation;
 	RETURN QUERY SELECT s.input || ' ' || s.relation, CASE WHEN s.failure IS NOT NULL THEN 'error' WHEN s.capture = 'manual' THEN 'none' ELSE 'ok' END, coalesce(s.failure, s.capture),
 		CASE WHEN s.failure IS NOT NULL THEN 'What has changed there is noted, and read when this is mended.' WHEN s.capture = 'manual' THEN 'Changes are noticed only after pql.mark_dirty.' END
 	FROM pql.source s WHERE s.input <> 'events' AND s.disconnected_at IS NULL ORDER BY s.input, s.connected_at, s.relation;

@@ -61,7 +61,7 @@ COMMENT ON FUNCTION pql.everybody(text[]) IS 'Everybody whom a model might judge
 CREATE FUNCTION pql.later(users text[], as_of timestamptz, unreadable text[] DEFAULT '{}') RETURNS TABLE (user_id text, due_at timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 -- a few rows of large tables
-SET enable_seqscan = off AS $$
+SET enable_seqscan = off SET max_parallel_workers_per_gather = 0 AS $$
 BEGIN
 	IF cardinality(users) = 0 THEN
 		RETURN;
@@ -102,64 +102,53 @@ BEGIN
 	IF unreadable <> '{}' THEN
 		RETURN '{}';
 	END IF;
-	many := counting AND (SELECT count(*) FROM (SELECT FROM pql.change c WHERE c.due_at <= as_of LIMIT few) c) = few;
-	IF everybody_since IS NULL AND NOT many THEN
-		RETURN '{}';
-	END IF;
-	RETURN coalesce((
-		SELECT array_agg(m.model ORDER BY m.model) FROM pql.active_model m
-		WHERE CASE WHEN everybody_since < 'infinity' THEN true
-			WHEN everybody_since IS NOT NULL AND NOT pql.state_fits(m.model) THEN true
-			WHEN many THEN (
-				SELECT count(*) FILTER (WHERE s.seen_until IS NULL OR c.since <= s.seen_until) > part * count(*)
-				FROM (SELECT c.user_id, min(c.since) AS since FROM pql.change c WHERE c.due_at <= as_of GROUP BY c.user_id) c
-				FULL JOIN (SELECT s.user_id, max(s.seen_until) AS seen_until FROM pql.state s WHERE s.model = m.model GROUP BY s.user_id) s ON s.user_id = c.user_id)
-			ELSE false END), '{}');
+	many := counting AND (SELECT count(*) FROM (SELECT FROM pql.change c WHERE c.due_at <= as_of LIMIT few) c) = few
+		AND EXISTS (SELECT FROM pql.active_model m WHERE (
+			SELECT count(*) FILTER (WHERE s.seen_until IS NULL OR c.since <= s.seen_until) > part * count(*)
+			FROM (SELECT c.user_id, min(c.since) AS since FROM pql.change c WHERE c.due_at <= as_of GROUP BY c.user_id) c
+			FULL JOIN (SELECT s.user_id, max(s.seen_until) AS seen_until FROM pql.state s WHERE s.model = m.model GROUP BY s.user_id) s ON s.user_id = c.user_id));
+	-- events are the same for all models; what a model keeps of them is its own
+	RETURN ARRAY(SELECT m.model FROM pql.active_model m WHERE many OR everybody_since < 'infinity' OR everybody_since IS NOT NULL AND NOT pql.state_fits(m.model) ORDER BY m.model);
 END
 $$;
-COMMENT ON FUNCTION pql.stale_models(timestamptz, text[], boolean) IS 'Models of which the events of so many users are to be read again that going through all events is quicker. counting: look at marks of users as well, not only at those for everybody. None while some sources cannot be read.';
+COMMENT ON FUNCTION pql.stale_models(timestamptz, text[], boolean) IS 'Models of which the events of so many users are to be read again that going through all events is quicker: all models where it is for marks, those that keep something else now where it is for that. counting: look at marks of users as well, not only at those for everybody. None while some sources cannot be read.';
 
-CREATE FUNCTION pql.gather_state(of_model text, as_of timestamptz) RETURNS bigint
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
-DECLARE
-	gathered bigint;
+CREATE FUNCTION pql.gather_state(of_model text, as_of timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
-	-- in its turn it reads with all workers that a query may have
-	PERFORM set_config('max_parallel_workers_per_gather', (SELECT s.reset_val FROM pg_settings s WHERE s.name = 'max_parallel_workers_per_gather'), true);
 	INSERT INTO pql.state AS o (user_id, model, started_at, evidence, seen_until)
 	-- Whatever is not earlier than the latest event that counts will do: what came after that could be read again, and what comes before it
 	-- is read with all the others. That of everybody is next to what comes now.
 	SELECT g.user_id, of_model, g.started_at, g.evidence, coalesce(max(pql.evidence_horizon(g.evidence)) OVER (), '-infinity') FROM pql.gather_everybody(of_model, gather_state.as_of) g
 	ON CONFLICT (user_id, model, started_at) DO UPDATE SET evidence = EXCLUDED.evidence, seen_until = EXCLUDED.seen_until, rev = o.rev + 1;
-	GET DIAGNOSTICS gathered = ROW_COUNT;
-	RETURN gathered;
 END
 $$;
-COMMENT ON FUNCTION pql.gather_state(text, timestamptz) IS 'Makes the evidence of everybody anew from the events up to an instant, by pql.gather_everybody. Returns of how many subjects. All users are to be locked before.';
+COMMENT ON FUNCTION pql.gather_state(text, timestamptz) IS 'Makes the evidence of everybody anew from the events up to an instant, by pql.gather_everybody. All users are to be locked before.';
 
 CREATE FUNCTION pql.gather_stale(as_of timestamptz, models text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	PERFORM pql.lock_everybody();
-	-- the events of these marks are among those that are read below; of marks that come meanwhile they may not be
-	UPDATE pql.change c SET since = gather_stale.as_of + interval '1 microsecond' WHERE c.due_at <= gather_stale.as_of AND c.since <= gather_stale.as_of;
+	-- The events of these marks are among those that are read below; of marks that come meanwhile they may not be. A model that is not read anew
+	-- has not seen them.
+	UPDATE pql.change c SET since = gather_stale.as_of + interval '1 microsecond'
+	WHERE c.due_at <= gather_stale.as_of AND c.since <= gather_stale.as_of AND NOT EXISTS (SELECT FROM pql.active_model m WHERE m.model <> ALL (models));
 	PERFORM pql.gather_state(m, as_of) FROM unnest(models) m;
 END
 $$;
-COMMENT ON FUNCTION pql.gather_stale(timestamptz, text[]) IS 'Makes the evidence of some models anew, of everybody. What was marked is then read up to as_of.';
+COMMENT ON FUNCTION pql.gather_stale(timestamptz, text[]) IS 'Makes the evidence of some models anew, of everybody. When they are all there are, what was marked is then read up to as_of.';
 
-CREATE FUNCTION pql.spread_marks(as_of timestamptz, unreadable text[], beginning boolean) RETURNS bigint
+CREATE FUNCTION pql.spread_marks(as_of timestamptz, unreadable text[], beginning boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	models text[] := pql.stale_models(as_of, unreadable, beginning);
 	gathered boolean := models <> '{}';
-	spread bigint;
 BEGIN
 	IF gathered THEN
 		PERFORM pql.gather_stale(as_of, models);
 	END IF;
 	IF NOT EXISTS (SELECT FROM pql.change c WHERE c.user_id IS NULL AND (c.waits_for = ANY (unreadable)) IS NOT TRUE) THEN
-		RETURN 0;
+		RETURN;
 	END IF;
 	WITH taken AS (
 		DELETE FROM pql.change c WHERE c.user_id IS NULL AND (c.waits_for = ANY (unreadable)) IS NOT TRUE
@@ -183,11 +172,9 @@ BEGIN
 		SELECT s.user_id FROM pql.score s WHERE gathered
 	) u
 	WHERE u.user_id IS NOT NULL;
-	GET DIAGNOSTICS spread = ROW_COUNT;
-	RETURN spread;
 END
 $$;
-COMMENT ON FUNCTION pql.spread_marks(timestamptz, text[], boolean) IS 'Makes evidence anew where pql.stale_models says so, and turns marks for everybody into one for each user. Returns how many users. Where some sources cannot be read, a mark stays for when they can.';
+COMMENT ON FUNCTION pql.spread_marks(timestamptz, text[], boolean) IS 'Makes evidence anew where pql.stale_models says so, and turns marks for everybody into one for each user. Where some sources cannot be read, a mark stays for when they can.';
 
 CREATE FUNCTION pql.check_as_of(as_of timestamptz) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -215,7 +202,6 @@ DECLARE
 	left_out jsonb;
 BEGIN
 	run := 0;
-	PERFORM pql.check_as_of(as_of);
 	PERFORM pql.watch_sources(unreadable);
 	SELECT f.failures, f.ignored INTO failures, left_out FROM pql.follow_inputs(greatest(as_of, last)) f;
 	INSERT INTO pql.ignored (source, reason, rows) SELECT split_part(i.key, ': ', 1), split_part(i.key, ': ', 2), i.value::bigint FROM jsonb_each_text(left_out) i;
@@ -227,7 +213,7 @@ $$;
 COMMENT ON FUNCTION pql.begin_run(timestamptz, text[]) IS 'The beginning of a refresh: looks for news in sources without triggers, and in the tables that are followed. run: the id of a row of pql.run where everybody''s events are to be read, which may take a while, else 0. failures: what could not be followed, with the mend.';
 
 CREATE FUNCTION pql.pick_users(as_of timestamptz, logged_until timestamptz, most_users int, unreadable text[]) RETURNS text[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET max_parallel_workers_per_gather = 0 AS $$
 BEGIN
 	RETURN (
 		SELECT array_agg(DISTINCT p.user_id)
@@ -248,7 +234,7 @@ COMMENT ON FUNCTION pql.pick_users(timestamptz, timestamptz, int, text[]) IS 'Up
 
 CREATE FUNCTION pql.refresh_batch(as_of timestamptz DEFAULT now(), most_users int DEFAULT 1000, INOUT run_id bigint DEFAULT NULL, unreadable text[] DEFAULT '{}', logged_until timestamptz DEFAULT 'infinity',
 	OUT users int, OUT reread int, OUT changed int, OUT triggered int, OUT lag interval)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET max_parallel_workers_per_gather = 0 SET jit = off
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off
 -- who holds a source for long (to alter it, say) ends this batch, rather than all that wait behind it
 SET lock_timeout = '10s'
 -- planned once, for some users whoever they are
@@ -266,6 +252,7 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write pql.refresh_batch(now(), 1000).';
 	END IF;
 	IF run_id IS NULL THEN
+		PERFORM pql.check_as_of(as_of);
 		run_id := (pql.begin_run(as_of, unreadable)).run;
 	END IF;
 	-- nobody is judged as of an earlier instant than before

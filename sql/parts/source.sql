@@ -475,11 +475,7 @@ BEGIN
 		PERFORM pql.drop_capture(input, target);
 		IF coalesce(capture, 'trigger') IN ('trigger', 'mark') THEN
 			BEGIN
-				IF input = 'events' THEN
-					PERFORM pql.create_capture(input, target, 'pql.capture_events', qualified, given::text, coalesce(capture, 'trigger'));
-				ELSE
-					PERFORM pql.create_capture(input, target, 'pql.note_input', qualified, input);
-				END IF;
+				PERFORM pql.create_capture(input, target, qualified, given, coalesce(capture, 'trigger'));
 			EXCEPTION WHEN insufficient_privilege THEN
 				IF capture IS NOT NULL THEN
 					RAISE;

@@ -40,5 +40,8 @@ SELECT is(t.health('source app.seen'), 'error source app.seen is not there', 'a 
 INSERT INTO pql.change (user_id, since, waits_for) VALUES ('a', 'infinity', 'app.seen');
 SELECT matches(t.health('marks'), '^error .* 1 wait for a source that cannot be read$', 'and who waits for it');
 
+SELECT pql.disconnect('events', s.relation) FROM pql.sources s WHERE s.relation <> 'app.seen' \g /dev/null
+SELECT is(t.health('source app.seen'), 'error source app.seen is not there', 'of one source alone, too');
+
 SELECT * FROM finish();
 ROLLBACK;

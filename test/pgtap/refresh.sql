@@ -162,6 +162,12 @@ SELECT t.after('a list', $$INSERT INTO pql.list_entry VALUES ('target_industries
 SELECT t.after('a domain', $$INSERT INTO pql.email_domain (domain, kind, source) VALUES ('c8.example', 'personal', 'own')$$);
 SELECT t.after('a new version, other points', $$SELECT pql.put_model(pql.adapt('trial', '{"signals": {"invites": {"points": 5}}}'))$$);
 SELECT t.after('a new version, another threshold', $$SELECT pql.put_model(pql.adapt('trial', '{"signals": {"multi_day": {"at_least": 2}}}'))$$);
+-- marks that one model has to read for itself, while all events are read for another
+INSERT INTO pql.event (user_id, occurred_at, event, properties) SELECT t.user(n), '2026-03-14', 'integration_connected', '{"integration_type": "late"}' FROM generate_series(1, 100) n;
+SELECT ok(pql.state_fits('trial'), 'late events');
+SELECT pql.put_model(pql.adapt('trial', '{"signals": {"integrations": {"at_least": 2}}}')) \g /dev/null
+SELECT ok(NOT pql.state_fits('trial') AND pql.state_fits('playbook'), 'and a new version of one model, which needs other evidence');
+SELECT t.after('both are heeded', 'SELECT 1');
 SELECT t.after('a disposition', $$INSERT INTO pql.fact (subject, name, value, recorded_at) VALUES ('u021', 'lead.disposition', '"disqualified"', '2026-03-19')$$);
 SELECT t.after('users named by hand', $$SELECT pql.mark_dirty(ARRAY['u001', 'u002'])$$);
 
