@@ -3,24 +3,7 @@
 --   pg_prove -d DB test/pgtap/business_time.sql
 
 BEGIN;
-SET LOCAL client_min_messages = warning;
-SET LOCAL TimeZone = 'UTC';
-SET LOCAL jit = off;
-SELECT * FROM no_plan();
-
-CREATE SCHEMA t;
-CREATE FUNCTION t.error(query text) RETURNS text
-LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-	hint text;
-BEGIN
-	EXECUTE query;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(' | ', SQLSTATE, SQLERRM, hint);
-END
-$$;
+\ir lib/transaction.sql
 
 INSERT INTO pql.calendar (calendar, timezone, hours) VALUES
 	('berlin', 'Europe/Berlin', 'mon-fri 09:00-18:00'),

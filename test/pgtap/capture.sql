@@ -3,22 +3,10 @@
 --   pg_prove -d DB test/pgtap/capture.sql
 
 BEGIN;
-SET LOCAL client_min_messages = warning;
-SET LOCAL TimeZone = 'UTC';
-SET LOCAL jit = off;
-SELECT * FROM no_plan();
+\ir lib/transaction.sql
 
 CREATE SCHEMA app;
-CREATE SCHEMA t;
-CREATE FUNCTION t.error(query text) RETURNS text
-LANGUAGE plpgsql VOLATILE AS $$
-BEGIN
-	EXECUTE query;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	RETURN concat_ws(' | ', SQLSTATE, SQLERRM);
-END
-$$;
+
 -- What a statement leaves: marks as user, earliest and latest event, reason; rows that never count. Then both are empty again.
 CREATE FUNCTION t.noted(query text) RETURNS text
 LANGUAGE plpgsql VOLATILE AS $$
@@ -134,7 +122,7 @@ SELECT is(t.error($$INSERT INTO pql.change (user_id, since) VALUES ('loader', no
 RESET ROLE;
 SELECT is((SELECT string_agg(c.source, ', ' ORDER BY c.source) FROM pql.change c WHERE c.user_id = 'loader'), 'app.loose, app.parts', 'but whoever loads needs no rights for them');
 SELECT is(t.error($$CREATE TRIGGER mine AFTER INSERT ON app.named FOR EACH ROW EXECUTE FUNCTION pql.capture_events(); INSERT INTO app.named VALUES ('x')$$),
-	'39P01 | pql.capture_events is for triggers that pql.connect makes', 'a trigger of one''s own');
+	'39P01 | pql.capture_events is for triggers that pql.connect makes | Connect the table: SELECT pql.connect(''events'', ''schema.table'').', 'a trigger of one''s own');
 SET LOCAL ROLE pql_test_loader;
 CREATE TEMP TABLE mine (user_id text);
 SELECT is(t.error($$CREATE TRIGGER mine AFTER INSERT ON mine FOR EACH STATEMENT EXECUTE FUNCTION pql.capture_events('a', '{}', 'trigger')$$), '42501 | permission denied for schema pql', 'is for nobody who may not');

@@ -3,30 +3,10 @@
 --   pg_prove -d DB test/pgtap/connect.sql
 
 BEGIN;
-SET LOCAL client_min_messages = warning;
-SET LOCAL TimeZone = 'UTC';
-SET LOCAL jit = off;
-SELECT * FROM no_plan();
+\ir lib/transaction.sql
 
 CREATE SCHEMA app;
-CREATE SCHEMA t;
 
--- An error as 'SQLSTATE | message | detail | hint'.
-CREATE FUNCTION t.error(query text) RETURNS text
-LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-	state text;
-	message text;
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE query;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(' | ', state, message, detail, hint);
-END
-$$;
 CREATE FUNCTION t.connect_error(source text, mapping jsonb DEFAULT NULL) RETURNS text
 LANGUAGE sql VOLATILE AS $$ SELECT t.error(format('SELECT pql.connect(''events'', %L, mapping => %L)', source, mapping)) $$;
 -- What pql.connect says of a word: 'status: found', and the hint after a dash.

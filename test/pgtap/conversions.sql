@@ -3,26 +3,14 @@
 --   pg_prove -d DB test/pgtap/conversions.sql
 
 BEGIN;
-SET LOCAL client_min_messages = warning;
-SET LOCAL TimeZone = 'UTC';
-SET LOCAL jit = off;
-SELECT * FROM no_plan();
+\ir lib/transaction.sql
 
-CREATE SCHEMA t;
 -- What trials and people hold, and what conversions are said to have written.
 CREATE FUNCTION t.trials() RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT coalesce(string_agg(format('%s %s %s %s %s', t.user_id, to_char(t.started_at, 'MM-DD'), coalesce(to_char(t.converted_at, 'MM-DD HH24:MI'), '-'), coalesce(t.mrr::text, '-'), coalesce(t.conversion_source, '-')),
 		'; ' ORDER BY t.user_id, t.started_at), '') FROM pql.trial t $$;
 CREATE FUNCTION t.paid() RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT coalesce(string_agg(p.user_id || ' ' || to_char(p.paid_at, 'MM-DD'), '; ' ORDER BY p.user_id), '') FROM pql.person p WHERE p.paid_at IS NOT NULL $$;
--- Refreshes until nothing is left, and returns what pql.verify finds, of all models.
-CREATE FUNCTION t.wrong(as_of timestamptz) RETURNS SETOF text LANGUAGE plpgsql VOLATILE AS $$
-BEGIN
-	WHILE (pql.refresh_batch(as_of, 1000)).users > 0 LOOP NULL; END LOOP;
-	INSERT INTO pql.run (as_of, finished_at) VALUES (as_of, as_of);
-	RETURN QUERY SELECT m.model || ' ' || v::text FROM pql.active_model m CROSS JOIN LATERAL pql.verify(m.model, as_of) v ORDER BY 1;
-END
-$$;
 
 
 -- A trial and its window ----------------------------------------------------------------------------

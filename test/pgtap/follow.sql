@@ -3,28 +3,10 @@
 --   pg_prove -d DB test/pgtap/follow.sql
 
 BEGIN;
-SET LOCAL client_min_messages = warning;
-SET LOCAL TimeZone = 'UTC';
-SET LOCAL jit = off;
-SELECT * FROM no_plan();
+\ir lib/transaction.sql
 
 CREATE SCHEMA crm;
-CREATE SCHEMA t;
 
-CREATE FUNCTION t.error(query text) RETURNS text
-LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-	message text;
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE query;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(' | ', SQLSTATE, message, nullif(detail, ''), nullif(hint, ''));
-END
-$$;
 CREATE FUNCTION t.connect_error(input text, source text, mapping jsonb DEFAULT NULL, capture text DEFAULT NULL) RETURNS text
 LANGUAGE sql VOLATILE AS $$ SELECT t.error(format('SELECT pql.connect(%L, %L, mapping => %L, capture => %L)', input, source, mapping, capture)) $$;
 -- What pql.connect says of a word.
@@ -32,14 +14,6 @@ CREATE FUNCTION t.connect(input text, source text, mapping jsonb, capture text D
 LANGUAGE sql VOLATILE AS $$
 	SELECT string_agg(concat_ws(' - ', concat_ws(': ', c.status, nullif(c.found, '')), CASE WHEN word <> 'rows' THEN c.hint END), '; ' ORDER BY c.found)
 	FROM pql.connect(input, source, mapping => mapping, capture => capture) c WHERE c.check_name = word $$;
--- Refreshes until nothing is left, and returns what pql.verify finds, of all models.
-CREATE FUNCTION t.wrong(as_of timestamptz) RETURNS SETOF text LANGUAGE plpgsql VOLATILE AS $$
-BEGIN
-	WHILE (pql.refresh_batch(as_of, 1000)).users > 0 LOOP NULL; END LOOP;
-	INSERT INTO pql.run (as_of, finished_at) VALUES (as_of, as_of);
-	RETURN QUERY SELECT m.model || ' ' || v::text FROM pql.active_model m CROSS JOIN LATERAL pql.verify(m.model, as_of) v ORDER BY 1;
-END
-$$;
 CREATE FUNCTION t.people() RETURNS text LANGUAGE sql STABLE AS $$
 	SELECT coalesce(string_agg(concat_ws(' ', p.user_id, coalesce(p.email, '-'), coalesce(p.title, '-'), coalesce(p.account_id, '-'), p.attributes), '; ' ORDER BY p.user_id), '') FROM pql.person p $$;
 CREATE FUNCTION t.accounts() RETURNS text LANGUAGE sql STABLE AS $$

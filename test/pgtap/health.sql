@@ -3,12 +3,10 @@
 --   pg_prove -d DB test/pgtap/health.sql
 
 BEGIN;
-SET LOCAL client_min_messages = warning;
-SET LOCAL TimeZone = 'UTC';
-SELECT * FROM no_plan();
+\ir lib/transaction.sql
 
 CREATE SCHEMA app;
-CREATE SCHEMA t;
+
 CREATE FUNCTION t.health(of_check text) RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT h.status || ' ' || h.found FROM pql.health() h WHERE h.check_name = of_check $$;
 
 SELECT is(t.health('refresh'), 'none there was none', 'before the first refresh');

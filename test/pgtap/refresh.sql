@@ -4,27 +4,10 @@
 --   pg_prove -d DB test/pgtap/refresh.sql
 
 BEGIN;
-SET LOCAL client_min_messages = warning;
-SET LOCAL TimeZone = 'UTC';
-SET LOCAL jit = off;
-SELECT * FROM no_plan();
+\ir lib/transaction.sql
 
 CREATE SCHEMA app;
-CREATE SCHEMA t;
 
-CREATE FUNCTION t.error(query text) RETURNS text
-LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-	message text;
-	hint text;
-BEGIN
-	EXECUTE query;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(' | ', SQLSTATE, message, hint);
-END
-$$;
 -- Refreshes until nothing is left, and says what was done: users, of whom read again, verdicts changed, leads.
 CREATE FUNCTION t.refresh(as_of timestamptz, OUT users int, OUT reread int, OUT changed int, OUT triggered int)
 LANGUAGE plpgsql VOLATILE AS $$

@@ -168,7 +168,7 @@ is((grep { !$_ } values %done), 0, 'with numbers that agree');
 is(run("SELECT phase FROM pql.progress;"), "waiting\n", 'until it is over');
 is(run("SELECT users >= 12000, reread, lag IS NOT NULL FROM pql.run ORDER BY run_id DESC LIMIT 1;"), "t|0|t\n", "nobody's events were read one by one");
 all_is_well('after that');
-run("SELECT pql.put_model(pql.adapt('trial', '{\"signals\": {\"invites\": {\"at_least\": 2}}}'));");
+run("SELECT pql.put_model(pql.adapt('trial', '{\"signals\": {\"integrations\": {\"at_least\": 3}}}'));");
 is(run("SELECT pql.state_fits('trial');"), "f\n", 'a new version');
 my $leads = run("SELECT count(*) FROM pql.lead;");
 is(run("CALL pql.refresh(); SELECT users >= 12000, reread FROM pql.run ORDER BY run_id DESC LIMIT 1;"), "t|0\n", 'nor for one that keeps something else');
