@@ -109,11 +109,39 @@ CREATE TABLE pql.lead (
 	late boolean NOT NULL,
 	backfilled boolean NOT NULL,
 	unsupported_at timestamptz,
-	closed_at timestamptz,
 	explanation jsonb,
+	signals text[] NOT NULL DEFAULT '{}',
+	segment text,
+	reason text,
+	flags text[] NOT NULL DEFAULT '{}',
+	queued_until timestamptz,
+	rep text,
+	counts_on date,
+	assigned_at timestamptz,
+	clock_started_at timestamptz,
+	first_touch_due_at timestamptz,
+	escalations text[] NOT NULL DEFAULT '{}',
+	claimed_at timestamptz,
+	touches int NOT NULL DEFAULT 0,
+	first_touched_at timestamptz,
+	last_touched_at timestamptz,
+	replied_at timestamptz,
+	met_at timestamptz,
+	stopped_at timestamptz,
+	stop_reason text,
+	disposition text,
+	disposition_reason text,
+	converted_at timestamptz,
+	reopened_at timestamptz,
+	closed_at timestamptz,
+	next_at timestamptz,
 	PRIMARY KEY (user_id, lead_id),
 	UNIQUE (user_id, model, started_at, number)
 );
+CREATE UNIQUE INDEX lead_by_id ON pql.lead (lead_id);
+CREATE INDEX lead_by_next ON pql.lead (next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX lead_by_rep ON pql.lead (rep, counts_on);
+CREATE INDEX lead_by_account ON pql.lead (account_id) WHERE rep IS NOT NULL;
 COMMENT ON TABLE pql.lead IS 'One row each time a subject qualifies: one a trial, of other models numbered. What is here stays, whatever the verdict becomes.';
 COMMENT ON COLUMN pql.lead.status IS 'The verdict''s, when it was triggered.';
 COMMENT ON COLUMN pql.lead.state IS 'What has been done about it. not_routed: no model routes leads.';
@@ -123,6 +151,21 @@ COMMENT ON COLUMN pql.lead.late IS 'The trial was over, or paid for, when it was
 COMMENT ON COLUMN pql.lead.backfilled IS 'Found by going through history; no part of the pipeline''s volume.';
 COMMENT ON COLUMN pql.lead.unsupported_at IS 'As of when data corrected since do not support it any more; NULL: they do.';
 COMMENT ON COLUMN pql.lead.explanation IS 'Why, as of triggered_at.';
+COMMENT ON COLUMN pql.lead.signals IS 'Signals met when it was triggered, rose in tier or was dispositioned, whichever came last.';
+COMMENT ON COLUMN pql.lead.segment IS 'Of pql.segment_rule, when it was routed last.';
+COMMENT ON COLUMN pql.lead.reason IS 'Why it is in its state: how it was routed, why it waits, why it is not routed, or what closed it.';
+COMMENT ON COLUMN pql.lead.flags IS 'What is to be known besides: hand_raiser, outside_icp, owner_inactive, over_cap, deal_for_ae.';
+COMMENT ON COLUMN pql.lead.queued_until IS 'When it is tried again, at the latest; NULL: not queued, or until routing is resumed.';
+COMMENT ON COLUMN pql.lead.rep IS 'Whose it is, or was last: pql.rep.email.';
+COMMENT ON COLUMN pql.lead.counts_on IS 'The business day of the rep''s cap that it counts toward.';
+COMMENT ON COLUMN pql.lead.clock_started_at IS 'From when on business time counts: assignment, or the next opening.';
+COMMENT ON COLUMN pql.lead.first_touch_due_at IS 'The deadline of the first touch.';
+COMMENT ON COLUMN pql.lead.escalations IS 'Which have been made: channel, manager, deadline.';
+COMMENT ON COLUMN pql.lead.touches IS 'Sent, of the sequence that runs.';
+COMMENT ON COLUMN pql.lead.met_at IS 'When the meeting is, or was recorded.';
+COMMENT ON COLUMN pql.lead.stopped_at IS 'Since when there is nothing more to send.';
+COMMENT ON COLUMN pql.lead.reopened_at IS 'When a new sequence began, last.';
+COMMENT ON COLUMN pql.lead.next_at IS 'When refresh has something to do about it though nothing happens; NULL: never.';
 
 CREATE TABLE pql.lead_event (
 	user_id text NOT NULL,
@@ -132,8 +175,10 @@ CREATE TABLE pql.lead_event (
 	occurred_at timestamptz NOT NULL,
 	recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	details jsonb NOT NULL DEFAULT '{}',
+	external_id text,
 	PRIMARY KEY (user_id, lead_id, event_id)
 );
+CREATE UNIQUE INDEX lead_event_once ON pql.lead_event (user_id, lead_id, external_id) WHERE external_id IS NOT NULL;
 COMMENT ON TABLE pql.lead_event IS 'All that happened to leads, in order. Rows are only ever added.';
 COMMENT ON COLUMN pql.lead_event.event IS 'pql_triggered, and what is done about it.';
 COMMENT ON COLUMN pql.lead_event.details IS 'Of pql_triggered: model, pql_score, priority_tier, signals_met, qualified_at.';
