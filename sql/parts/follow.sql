@@ -1,4 +1,4 @@
--- Followed inputs: people, accounts, trials and conversions of the customer's tables, copied into pql's own.
+-- Followed inputs: people, accounts, trials, conversions and activities of the customer's tables, copied into pql's own.
 --
 -- Whoever changes a connected table notes the keys of the rows, and no more, in the same transaction. Each refresh takes the
 -- noted keys away, reads them again from all tables connected as that input, and brings pql's own table in line. So what
@@ -13,8 +13,8 @@ CREATE TABLE pql.input_change (
 	logged_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE pql.input_change IS 'Rows of connected tables to be read again by the next refresh, written with what changed and in the same transaction.';
-COMMENT ON COLUMN pql.input_change.input IS 'people, accounts, trials or conversions; settled: pql.conversion itself has changed, and its effects are to come.';
-COMMENT ON COLUMN pql.input_change.key IS 'A user or an account; of settled also the id of a conversion. NULL: all rows.';
+COMMENT ON COLUMN pql.input_change.input IS 'people, accounts, trials, conversions or activities; settled: pql.conversion itself has changed, and its effects are to come.';
+COMMENT ON COLUMN pql.input_change.key IS 'A user or an account, or an activity; of settled also the id of a conversion. NULL: all rows.';
 COMMENT ON COLUMN pql.input_change.ignored IS 'Rows that came and have no key.';
 SELECT pg_catalog.pg_extension_config_dump('pql.input_change', '');
 
@@ -41,13 +41,13 @@ COMMENT ON FUNCTION pql.note_keys(text, text, text[], text, bigint) IS 'Notes ke
 CREATE FUNCTION pql.note_users(users text[]) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	SELECT pql.note_keys(s.input, s.relation, ARRAY(
+	SELECT pql.note_keys(s.input, s.relation, CASE WHEN s.input <> 'activities' THEN ARRAY(
 		SELECT u FROM unnest(users) u WHERE s.input <> 'accounts'
-		UNION SELECT p.account_id FROM pql.person p WHERE s.input IN ('accounts', 'conversions') AND p.user_id = ANY (users) AND p.account_id IS NOT NULL), 'mark_dirty')
+		UNION SELECT p.account_id FROM pql.person p WHERE s.input IN ('accounts', 'conversions') AND p.user_id = ANY (users) AND p.account_id IS NOT NULL) END, 'mark_dirty')
 	FROM pql.source s
 	WHERE s.input <> 'events' AND s.capture = 'manual' AND s.disconnected_at IS NULL;
 END;
-COMMENT ON FUNCTION pql.note_users(text[]) IS 'For pql.mark_dirty: what sources with manual capture say of these users and their accounts is read again.';
+COMMENT ON FUNCTION pql.note_users(text[]) IS 'For pql.mark_dirty: what sources with manual capture say of these users and their accounts is read again; of activities all.';
 
 CREATE FUNCTION pql.note_input() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -112,6 +112,13 @@ END
 $$;
 COMMENT ON FUNCTION pql.key_filter(regclass, text, text) IS 'A condition on a column that an index over it serves: its text is among the keys. NULL: there is none, for it is of another type.';
 
+CREATE FUNCTION pql.own_table(input text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE input WHEN 'people' THEN 'person' WHEN 'accounts' THEN 'account' WHEN 'trials' THEN 'trial' WHEN 'conversions' THEN 'conversion' WHEN 'activities' THEN 'activity' END;
+END;
+COMMENT ON FUNCTION pql.own_table(text) IS 'The name of the table into which an input is copied.';
+
 CREATE FUNCTION pql.valid_row(input text) RETURNS TABLE (reason text, condition text)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -119,6 +126,7 @@ BEGIN ATOMIC
 	FROM (VALUES
 		('people', 'no user_id', 'q.user_id IS NOT NULL'),
 		('accounts', 'no account_id', 'q.account_id IS NOT NULL'),
+		('activities', 'no activity_id', 'q.activity_id IS NOT NULL'),
 		('trials', 'no user_id', 'q.user_id IS NOT NULL'),
 		('trials', 'no started_at', 'coalesce(q.started_at >= ''0001-01-01 00:00Z'' AND q.started_at < ''10000-01-01 00:00Z'', false)'),
 		('conversions', 'no user_id or account_id', 'coalesce(q.user_id, q.account_id) IS NOT NULL'),
@@ -154,7 +162,7 @@ BEGIN
 	conditions := conditions || ARRAY(SELECT v.condition FROM pql.valid_row(input) v);
 	keys := CASE input WHEN 'trials' THEN 'q.user_id, q.started_at'
 		WHEN 'conversions' THEN 'q.conversion_id, CASE WHEN q.conversion_id IS NULL THEN q::text END'
-		WHEN 'accounts' THEN 'q.account_id' ELSE 'q.user_id' END;
+		WHEN 'accounts' THEN 'q.account_id' WHEN 'activities' THEN 'q.activity_id' ELSE 'q.user_id' END;
 	-- of the rows of one key the latest; what follows decides between rows of one time, so that it is the same one each time
 	RETURN format('SELECT DISTINCT ON (%1$s) %2$s FROM (%3$s) q WHERE %4$s ORDER BY %1$s, q.updated_at DESC NULLS LAST, %5$s', keys,
 		(SELECT string_agg(format(CASE w.type WHEN 'text' THEN 'q.%1$I COLLATE pg_catalog."default" AS %1$I'
@@ -193,14 +201,14 @@ COMMENT ON FUNCTION pql.say_unreadable(text) IS 'Raises the ERROR that tells whi
 CREATE FUNCTION pql.follow_rows(input text, keys text[], ids text[], recorded_at timestamptz, rows_of text[], mappings jsonb[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	own CONSTANT text := CASE input WHEN 'people' THEN 'person' WHEN 'accounts' THEN 'account' ELSE 'trial' END;
-	key_words CONSTANT text[] := CASE input WHEN 'people' THEN '{user_id}' WHEN 'accounts' THEN '{account_id}' ELSE '{user_id,started_at}' END;
+	own CONSTANT text := pql.own_table(input);
+	key_words CONSTANT text[] := CASE input WHEN 'people' THEN '{user_id}' WHEN 'accounts' THEN '{account_id}' WHEN 'activities' THEN '{activity_id}' ELSE '{user_id,started_at}' END;
 	words text[];
 	same text := (SELECT string_agg(format('o.%1$I = d.%1$I', k), ' AND ') FROM unnest(key_words) k);
 	said text;
 	becomes text;
 	of_keys text := CASE WHEN keys IS NULL THEN '' ELSE format(' AND o.%I = ANY ($1)', key_words[1]) END;
-	facts boolean := input <> 'trials' AND EXISTS (SELECT FROM pql.fact);
+	facts boolean := input IN ('people', 'accounts') AND EXISTS (SELECT FROM pql.fact);
 BEGIN
 	-- of what no source has, pql's own table keeps what it holds
 	SELECT array_agg(w.word ORDER BY w.n) INTO words FROM pql.input_words(input) w
@@ -281,7 +289,7 @@ BEGIN
 	USING keys, ids, coalesce(recorded_at, clock_timestamp()), coalesce(recorded_at, clock_timestamp());
 END
 $$;
-COMMENT ON FUNCTION pql.follow_rows(text, text[], text[], timestamptz, text[], jsonb[]) IS 'Brings pql.person, pql.account or pql.trial in line with what the sources say (their queries and mappings, in the order of precedence) of these keys; NULL: of all.';
+COMMENT ON FUNCTION pql.follow_rows(text, text[], text[], timestamptz, text[], jsonb[]) IS 'Brings pql.person, pql.account, pql.trial or pql.activity in line with what the sources say (their queries and mappings, in the order of precedence) of these keys; NULL: of all.';
 
 CREATE FUNCTION pql.follow_conversions(keys text[], ids text[], recorded_at timestamptz, rows_of text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -404,7 +412,7 @@ COMMENT ON FUNCTION pql.follow_from(text, text) IS 'Copies what the sources of a
 CREATE FUNCTION pql.follow_report(input text, ignored jsonb) RETURNS TABLE (check_name text, status text, found text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	own CONSTANT text := CASE input WHEN 'people' THEN 'person' WHEN 'accounts' THEN 'account' WHEN 'trials' THEN 'trial' ELSE 'conversion' END;
+	own CONSTANT text := pql.own_table(input);
 	copied bigint;
 BEGIN
 	EXECUTE format('SELECT count(*) FROM pql.%I o WHERE o.followed_at IS NOT NULL', own) INTO copied;
@@ -419,8 +427,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	DELETE FROM pql.input_change c WHERE c.input = unfollow.input AND c.relation = unfollow.relation;
 	-- what was copied is pql's own from now on; what other sources say as well they take again
-	EXECUTE format('UPDATE pql.%I o SET followed_at = NULL WHERE o.followed_at IS NOT NULL',
-		CASE input WHEN 'people' THEN 'person' WHEN 'accounts' THEN 'account' WHEN 'trials' THEN 'trial' ELSE 'conversion' END);
+	EXECUTE format('UPDATE pql.%I o SET followed_at = NULL WHERE o.followed_at IS NOT NULL', pql.own_table(input));
 	PERFORM pql.note_keys(s.input, s.relation, NULL, 'disconnected ' || unfollow.relation) FROM pql.source s WHERE s.input = unfollow.input AND s.disconnected_at IS NULL;
 END
 $$;
@@ -508,7 +515,7 @@ BEGIN
 	PERFORM set_config('lock_timeout', '2s', true);
 	failures := pql.watch_inputs();
 
-	FOREACH each_input IN ARRAY '{people,accounts,trials,conversions}'::text[] LOOP
+	FOREACH each_input IN ARRAY '{people,accounts,trials,conversions,activities}'::text[] LOOP
 		CONTINUE WHEN NOT EXISTS (SELECT FROM pql.source s WHERE s.input = each_input AND s.disconnected_at IS NULL);
 		failed := NULL;
 		message := NULL;
@@ -558,4 +565,4 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION pql.follow_inputs(timestamptz) IS 'Reads again what is noted of the tables connected as people, accounts, trials and conversions, and brings pql''s own tables in line. Facts that changed are known from as_of on. ignored: rows left out, by reason. failures: inputs that could not be read, with the mend; they keep what is noted, and do not stop the others (pql.sources shows them). Nothing is written when nothing has changed. Before the locks of users.';
+COMMENT ON FUNCTION pql.follow_inputs(timestamptz) IS 'Reads again what is noted of the tables connected as people, accounts, trials, conversions and activities, and brings pql''s own tables in line. Facts that changed are known from as_of on. ignored: rows left out, by reason. failures: inputs that could not be read, with the mend; they keep what is noted, and do not stop the others (pql.sources shows them). Nothing is written when nothing has changed. Before the locks of users.';

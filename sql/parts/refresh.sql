@@ -40,6 +40,15 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.lock_users(text[]) IS 'Until the transaction ends, nobody else writes what is kept of these users. First of all locks, and in a statement of its own: what is read in the same one may be older than the lock.';
 
+CREATE FUNCTION pql.try_lock_users(users text[]) RETURNS text[]
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	WITH buckets AS MATERIALIZED (SELECT DISTINCT pql.bucket(u) AS bucket FROM unnest(users) u ORDER BY 1),
+	locked AS MATERIALIZED (SELECT b.bucket FROM buckets b WHERE pg_catalog.pg_try_advisory_xact_lock(7370828, b.bucket))
+	SELECT coalesce(array_agg(u), '{}') FROM unnest(users) u WHERE pql.bucket(u) IN (SELECT k.bucket FROM locked k);
+END;
+COMMENT ON FUNCTION pql.try_lock_users(text[]) IS 'Those of the users whom nobody else has locked, locked.';
+
 CREATE FUNCTION pql.lock_everybody() RETURNS void
 LANGUAGE sql VOLATILE SET lock_timeout = 0
 BEGIN ATOMIC
@@ -265,6 +274,7 @@ BEGIN
 	triggered := 0;
 	picked := pql.pick_users(as_of, logged_until, most_users, unreadable);
 	IF picked IS NULL THEN
+		PERFORM pql.move_leads(as_of);
 		RETURN;
 	END IF;
 	users := cardinality(picked);
@@ -325,10 +335,12 @@ BEGIN
 		RETURNING 1
 	), won AS (
 		-- a trial qualifies once. Other subjects again, when the last lead has been closed for 90 days and they cross the line anew.
-		INSERT INTO pql.lead (user_id, model, started_at, number, account_id, version, status, score, tier, triggered_at, qualified_at, late, backfilled, explanation)
+		INSERT INTO pql.lead (user_id, model, started_at, number, account_id, version, status, score, tier, triggered_at, qualified_at, late, backfilled, explanation, signals, next_at)
 		SELECT j.user_id, j.model, j.started_at, coalesce(l.number, 0) + 1, j.account_id, j.version, j.status, j.score, j.tier, refresh_batch.as_of, j.qualified_at,
 			j.status <> 'qualified' OR j.per_trial AND coalesce((SELECT t.ends_at FROM pql.trial t WHERE t.user_id = j.user_id AND t.started_at = j.started_at), j.started_at + interval '14 days') <= refresh_batch.as_of,
-			coalesce(k.backfill, false), j.explanation
+			coalesce(k.backfill, false), j.explanation, j.signals,
+			-- what becomes of it is decided when all are judged
+			CASE WHEN EXISTS (SELECT FROM pql.routing r WHERE r.model = j.model) THEN refresh_batch.as_of END
 		FROM judged j
 		LEFT JOIN (SELECT c.user_id, bool_and(c.backfill) AS backfill FROM claimed c GROUP BY c.user_id) k ON k.user_id = j.user_id
 		LEFT JOIN LATERAL (SELECT o.number, o.closed_at FROM pql.lead o WHERE o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
@@ -344,10 +356,20 @@ BEGIN
 			'signals_met', j.signals, 'qualified_at', w.qualified_at, 'late', w.late, 'backfilled', w.backfilled)
 		FROM won w JOIN judged j ON j.user_id = w.user_id AND j.model = w.model AND j.started_at = w.started_at
 		RETURNING 1
-	), supported AS (
-		UPDATE pql.lead o SET unsupported_at = CASE WHEN j.qualified_at IS NULL THEN refresh_batch.as_of END FROM judged j
-		WHERE o.user_id = ANY (ARRAY(SELECT n.user_id FROM judged n WHERE n.new_verdict AND n.exact)) AND j.new_verdict AND j.exact
-			AND o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at AND (o.unsupported_at IS NULL) <> (j.qualified_at IS NOT NULL)
+	), heard AS (
+		-- leads of whom there is news are looked at when all are judged
+		UPDATE pql.lead o SET unsupported_at = CASE WHEN NOT j.exact THEN o.unsupported_at WHEN j.qualified_at IS NULL THEN coalesce(o.unsupported_at, refresh_batch.as_of) END,
+			next_at = CASE WHEN o.state = 'not_routed' AND o.reason IS NULL AND o.next_at IS NULL AND o.converted_at IS NULL AND j.status <> 'converted' THEN NULL ELSE refresh_batch.as_of END
+		FROM judged j
+		WHERE o.user_id = ANY (ARRAY(SELECT n.user_id FROM judged n WHERE n.new_verdict)) AND j.new_verdict
+			AND o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
+		RETURNING o.user_id, o.lead_id, j.exact, j.qualified_at, o.unsupported_at
+	), told_support AS (
+		INSERT INTO pql.lead_event (user_id, lead_id, event, occurred_at)
+		SELECT b.user_id, b.lead_id, CASE WHEN h.unsupported_at IS NULL THEN 'support_regained' ELSE 'support_lost' END, refresh_batch.as_of
+		FROM heard h JOIN pql.lead b ON b.user_id = h.user_id AND b.lead_id = h.lead_id
+		-- b is as it was before this statement
+		WHERE (b.unsupported_at IS NULL) <> (h.unsupported_at IS NULL)
 	), awaited AS (
 		INSERT INTO pql.change (user_id, since, due_at, reason)
 		SELECT l.user_id, l.due_at, l.due_at, 'later'
@@ -376,6 +398,10 @@ BEGIN
 	UPDATE pql.run r SET finished_at = clock_timestamp(), phase = NULL, ignored = coalesce(r.ignored, ignored_rows), as_of = greatest(r.as_of, refresh_batch.as_of), users = r.users + refresh_batch.users - waiting, reread = r.reread + refresh_batch.reread,
 		changed = r.changed + refresh_batch.changed, triggered = r.triggered + refresh_batch.triggered, lag = greatest(r.lag, refresh_batch.lag)
 	WHERE r.run_id = refresh_batch.run_id;
+	-- the last batch: whoever qualified in this run is known, and the best go first
+	IF users < most_users THEN
+		PERFORM pql.move_leads(as_of);
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION pql.refresh_batch(timestamptz, int, bigint, text[], timestamptz) IS 'Brings up to most_users users (and as many whose time has come) up to date, in this transaction: for who cannot CALL pql.refresh. run_id: what the call before returned, to go on with the same run; NULL: a new one, which looks for news in sources without triggers first (0: it has written nothing yet). unreadable: sources not to be read; who needs them stays marked. logged_until: marks made later wait for another run. users 0: nothing was left to do. In READ COMMITTED; a transaction that refreshes several batches keeps their locks. ERROR: as_of NULL, or a minute or more earlier than that of the last refresh (within it, that of the last one holds); a source that cannot be read.';

@@ -1,0 +1,205 @@
+-- Assignment: which rep gets a lead. Part of every refresh, in the transaction that finds the lead.
+--
+-- In order: the account's owner; the rep who has another lead of the account, or of the user; the team that routing names; the
+-- team of the segment. Among several the one with the fewest active leads, then the one who has waited longest. Reps are locked
+-- before their leads are counted, so that two who assign at once cannot both take the last free place of a day.
+
+CREATE FUNCTION pql.first_touch_due(first_touch interval, business boolean, assigned_at timestamptz, opens_at timestamptz, calendar text, timezone text) RETURNS timestamptz
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT CASE WHEN business THEN pql.add_business_time(opens_at, first_touch, calendar, timezone) ELSE assigned_at + first_touch END;
+END;
+COMMENT ON FUNCTION pql.first_touch_due(interval, boolean, timestamptz, timestamptz, text, text) IS 'The deadline of a first touch: business time runs from opens_at on, any other from the assignment.';
+
+CREATE FUNCTION pql.tell(kind text, of_lead pql.lead, as_of timestamptz, details jsonb DEFAULT '{}') RETURNS bigint
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	to_manager CONSTANT boolean := kind IN ('queued', 'unclaimed_manager', 'first_touch_overdue');
+	channel text;
+	manager text;
+BEGIN
+	IF of_lead.state = 'control' OR pql.paused() IS NOT NULL THEN
+		RETURN NULL;
+	END IF;
+	SELECT CASE WHEN to_manager THEN coalesce(t.manager_channel, t.channel) ELSE t.channel END, t.manager INTO channel, manager
+	FROM pql.team t WHERE t.team = coalesce((SELECT r.team FROM pql.rep r WHERE r.email = of_lead.rep), details ->> 'team');
+	-- the event that it tells of has just been noted: once each
+	RETURN pql.post_alert(kind, format('lead:%s:%s:%s', of_lead.lead_id, kind, currval('pql.lead_event_event_id_seq')), channel,
+		pql.lead_message(kind, of_lead, as_of, jsonb_strip_nulls(details || jsonb_build_object('manager', CASE WHEN to_manager THEN manager END))), as_of, of_lead.user_id, of_lead.lead_id);
+END
+$$;
+COMMENT ON FUNCTION pql.tell(text, pql.lead, timestamptz, jsonb) IS 'Posts an alert about what has just been noted of a lead, to the channel of its rep''s team (or its manager). None while routing is paused, and never about the control arm. Returns its id.';
+
+CREATE FUNCTION pql.assign_lead(of_lead pql.lead, rep text, reason text, as_of timestamptz, details jsonb DEFAULT '{}', external_id text DEFAULT NULL) RETURNS pql.lead
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	l pql.lead;
+	c record;
+	t record;
+BEGIN
+	SELECT p.* INTO c FROM pql.rep_capacity(as_of, ARRAY[rep]) p;
+	SELECT r.first_touch, r.business INTO t FROM pql.tier_rules(of_lead.model) r WHERE r.tier = of_lead.tier;
+	l := pql.log_event(of_lead, 'pql_routed', as_of, details || jsonb_build_object('sdr_id', rep, 'reason', reason, 'segment', of_lead.segment,
+		'flags', CASE WHEN c.free < 1 THEN pql.flagged(of_lead.flags, 'over_cap') ELSE of_lead.flags END, 'counts_on', c.counts_on, 'clock_started_at', c.opens_at,
+		-- who hands a lead on hands on its deadline
+		'first_touch_due_at', coalesce(of_lead.first_touch_due_at, pql.first_touch_due(coalesce(t.first_touch, '4 hours'), coalesce(t.business, true), as_of, c.opens_at, c.calendar, c.timezone))), external_id);
+	PERFORM pql.tell('assigned', l, as_of);
+	RETURN l;
+END
+$$;
+COMMENT ON FUNCTION pql.assign_lead(pql.lead, text, text, timestamptz, jsonb, text) IS 'Gives a lead to a rep, whatever the cap; one that is exceeded is flagged. The rep is to be locked before. Returns the lead, to be saved.';
+
+CREATE FUNCTION pql.flagged(flags text[], flag text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN flag IS NULL OR flag = ANY (flags) THEN flags ELSE flags || flag END;
+END;
+COMMENT ON FUNCTION pql.flagged(text[], text) IS 'The flags with one more; NULL: as they are.';
+
+CREATE FUNCTION pql.route_leads(ids bigint[], as_of timestamptz) RETURNS int
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	f record;
+	l pql.lead;
+	n int := 0;
+	turn int := 0;
+	pause CONSTANT text := pql.paused();
+	-- when those who wait for another business day get their turn
+	queue_opens timestamptz := min(q.queued_until) FROM pql.lead q WHERE q.state = 'queued' AND q.reason IN ('cap', 'behind_queue') AND q.queued_until > as_of;
+	reps text[];
+	teams text[];
+	zones text[];
+	calendars text[];
+	opens timestamptz[];
+	days date[];
+	next_days timestamptz[];
+	free int[];
+	loads int[];
+	assigned timestamptz[];
+	turns int[];
+	chosen int;
+	only_rep int;
+	of_team text;
+	reason text;
+	waits text;
+	until timestamptz;
+	flags text[];
+BEGIN
+	PERFORM FROM pql.rep r ORDER BY r.email FOR NO KEY UPDATE;
+	SELECT array_agg(c.rep), array_agg(c.team), array_agg(c.timezone), array_agg(c.calendar), array_agg(c.opens_at), array_agg(c.counts_on), array_agg(c.next_day_at),
+		array_agg(c.free), array_agg(c.load), array_agg(c.last_assigned_at), array_agg(0)
+	INTO reps, teams, zones, calendars, opens, days, next_days, free, loads, assigned, turns
+	FROM pql.rep_capacity(as_of) c;
+
+	FOR f IN
+		SELECT o AS lead, r.role, r.team, t.rank, t.first_touch, t.business, a.crm_owner, s.segment, s.team AS segment_team,
+			coalesce(r.role = 'hand_raisers' OR 'hand_raiser' = ANY (o.flags), false) AS hand_raiser,
+			CASE WHEN o.reason = 'released' THEN (SELECT e.details ->> 'sdr_id' FROM pql.lead_event e WHERE e.user_id = o.user_id AND e.lead_id = o.lead_id AND e.event = 'pql_released'
+				ORDER BY e.event_id DESC LIMIT 1) END AS released_by
+		FROM pql.lead o
+		JOIN pql.routing r ON r.model = o.model
+		LEFT JOIN (SELECT i.model, x.* FROM pql.routing i CROSS JOIN LATERAL pql.tier_rules(i.model) x) t ON t.model = o.model AND t.tier = o.tier
+		LEFT JOIN pql.account a ON a.account_id = o.account_id
+		LEFT JOIN LATERAL (
+			SELECT g.segment, g.team FROM pql.segment_rule g
+			WHERE (g.employees_at_least IS NULL OR a.employees >= g.employees_at_least) AND (g.employees_at_most IS NULL OR a.employees <= g.employees_at_most)
+			ORDER BY g.position LIMIT 1) s ON true
+		WHERE o.lead_id = ANY (ids)
+		ORDER BY (r.role = 'hand_raisers' OR 'hand_raiser' = ANY (o.flags)) DESC, t.rank, coalesce(o.qualified_at, o.triggered_at), o.lead_id
+	LOOP
+		l := f.lead;
+		l.segment := coalesce(f.segment, l.segment);
+		flags := CASE WHEN f.hand_raiser THEN pql.flagged(l.flags, 'hand_raiser') ELSE l.flags END;
+		IF f.hand_raiser AND EXISTS (SELECT FROM pql.score s WHERE s.user_id = l.user_id AND 'outside_icp' = ANY (s.exclusions)) THEN
+			flags := pql.flagged(flags, 'outside_icp');
+		END IF;
+		chosen := NULL;
+		waits := NULL;
+		until := NULL;
+
+		IF pause IS NOT NULL THEN
+			waits := 'paused';
+		ELSE
+			-- whose it is already
+			only_rep := NULL;
+			IF nullif(btrim(f.crm_owner), '') IS NOT NULL AND f.released_by IS NULL THEN
+				SELECT array_position(reps, p.email) INTO only_rep FROM pql.rep p WHERE lower(p.email) = lower(btrim(f.crm_owner)) OR p.crm_id = btrim(f.crm_owner) OR lower(p.name) = lower(btrim(f.crm_owner))
+				ORDER BY lower(p.email) = lower(btrim(f.crm_owner)) DESC, (p.crm_id = btrim(f.crm_owner)) DESC, p.email LIMIT 1;
+				IF only_rep IS NULL THEN
+					flags := pql.flagged(flags, 'owner_inactive');
+				ELSE
+					reason := 'owner';
+					chosen := only_rep;
+				END IF;
+			END IF;
+			IF chosen IS NULL AND l.reason = 'reopened' AND l.rep = ANY (reps) THEN
+				reason := 'reopened';
+				chosen := array_position(reps, l.rep);
+			END IF;
+			IF chosen IS NULL AND f.released_by IS NULL THEN
+				only_rep := array_position(reps, (SELECT o.rep FROM pql.lead o
+					WHERE (o.account_id = l.account_id OR o.user_id = l.user_id) AND o.lead_id <> l.lead_id AND o.rep = ANY (reps) AND o.state IN ('assigned', 'claimed', 'contacted', 'meeting')
+					ORDER BY o.assigned_at, o.lead_id LIMIT 1));
+			END IF;
+			IF chosen IS NULL THEN
+				IF only_rep IS NOT NULL THEN
+					reason := 'same_account';
+				ELSE
+					reason := CASE WHEN f.hand_raiser THEN 'hand_raiser' WHEN f.team IS NOT NULL THEN 'team' ELSE 'segment' END;
+					of_team := coalesce(f.team, f.segment_team, CASE WHEN f.hand_raiser OR f.segment IS NULL THEN 'sdr' END);
+					IF of_team IS NULL THEN
+						IF (l.state, l.reason) IS DISTINCT FROM ('not_routed', 'automated') THEN
+							l := pql.log_event(l, 'pql_not_routed', as_of, jsonb_build_object('reason', 'automated', 'segment', l.segment));
+						END IF;
+						l := pql.save_lead(l);
+						CONTINUE;
+					ELSIF NOT of_team = ANY (teams) THEN
+						-- better somebody else than nobody
+						flags := CASE WHEN cardinality(reps) > 0 THEN pql.flagged(flags, 'team_empty') ELSE flags END;
+						of_team := NULL;
+					END IF;
+				END IF;
+				SELECT i INTO chosen FROM generate_subscripts(reps, 1) i
+				WHERE free[i] > 0 AND reps[i] IS DISTINCT FROM f.released_by AND CASE WHEN only_rep IS NOT NULL THEN i = only_rep ELSE of_team IS NULL OR teams[i] = of_team END
+				ORDER BY loads[i], assigned[i] NULLS FIRST, turns[i], reps[i] LIMIT 1;
+				IF chosen IS NULL THEN
+					SELECT min(next_days[i]) INTO until FROM generate_subscripts(reps, 1) i
+					WHERE reps[i] IS DISTINCT FROM f.released_by AND CASE WHEN only_rep IS NOT NULL THEN i = only_rep ELSE of_team IS NULL OR teams[i] = of_team END;
+					waits := CASE WHEN until IS NULL THEN 'no_rep' ELSE 'cap' END;
+				ELSIF opens[chosen] > as_of AND queue_opens <= opens[chosen] THEN
+					-- those who wait for the same day go by tier, not by the hour at which they came
+					waits := 'behind_queue';
+					until := queue_opens;
+				END IF;
+			END IF;
+		END IF;
+
+		IF waits IS NOT NULL THEN
+			IF (l.state, l.reason, l.queued_until) IS DISTINCT FROM ('queued', waits, until) THEN
+				l := pql.log_event(l, 'pql_queued', as_of, jsonb_build_object('reason', waits, 'until', until, 'segment', l.segment, 'flags', flags, 'pause', pause));
+				IF f.rank = 1 AND waits <> 'behind_queue' AND NOT EXISTS (SELECT FROM pql.alert x WHERE x.lead_id = l.lead_id AND x.kind = 'queued') THEN
+					PERFORM pql.tell('queued', l, as_of, jsonb_build_object('team', coalesce(of_team, f.segment_team)));
+				END IF;
+			END IF;
+			IF waits = 'cap' THEN
+				queue_opens := least(queue_opens, until);
+			END IF;
+		ELSE
+			l := pql.log_event(l, 'pql_routed', as_of, jsonb_build_object('sdr_id', reps[chosen], 'reason', reason, 'segment', l.segment,
+				'flags', CASE WHEN free[chosen] < 1 THEN pql.flagged(flags, 'over_cap') ELSE flags END, 'counts_on', days[chosen], 'clock_started_at', opens[chosen],
+				'first_touch_due_at', coalesce(l.first_touch_due_at,
+					pql.first_touch_due(coalesce(f.first_touch, '4 hours'), coalesce(f.business, true), as_of, opens[chosen], calendars[chosen], zones[chosen]))));
+			free[chosen] := free[chosen] - 1;
+			loads[chosen] := loads[chosen] + 1;
+			assigned[chosen] := as_of;
+			turn := turn + 1;
+			turns[chosen] := turn;
+			n := n + 1;
+			PERFORM pql.tell('assigned', l, as_of);
+		END IF;
+		PERFORM pql.save_lead(l);
+	END LOOP;
+	RETURN n;
+END
+$$;
+COMMENT ON FUNCTION pql.route_leads(bigint[], timestamptz) IS 'Gives leads to reps, or queues them with a reason (paused, cap, behind_queue, no_rep), the highest tier first, then the earliest qualified. Their users are to be locked before; reps are here. Returns how many were assigned.';
