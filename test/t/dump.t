@@ -48,6 +48,8 @@ SELECT count(*) FROM pql.connect('people', 'crm.users');
 INSERT INTO crm.users VALUES ('u5', 'e@late.example');
 INSERT INTO pql.list_entry VALUES ('test_accounts', 'b@other.example');
 INSERT INTO pql.email_domain (domain, kind) VALUES ('home.example', 'personal');
+INSERT INTO pql.channel (channel, kind, timezone) VALUES ('hook', 'webhook', 'Europe/Berlin');
+SELECT pql.post_alert('assigned', 'once', 'hook', '{"text": "x"}', '2026-11-07 12:00Z', 'u1', 1);
 SELECT pql.put_model(pql.adapt('trial', '{"timezone": "Europe/Berlin"}'));
 SELECT pql.put_model(pql.adapt('trial', '{"model": "mine"}'));
 SQL
@@ -68,6 +70,8 @@ SELECT * FROM pql.credit ORDER BY user_id, started_at;
 SELECT input, relation, key, reason FROM pql.input_change WHERE input <> 'settled' ORDER BY 1, 2, 3;
 SELECT s.relation, s.mapping, s.capture FROM pql.sources s ORDER BY 1;
 SELECT * FROM pql.list_entry;
+SELECT * FROM pql.channel;
+SELECT * FROM pql.alert;
 SELECT * FROM pql.email_domain ORDER BY domain;
 SQL
 
