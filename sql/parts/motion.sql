@@ -261,7 +261,7 @@ DECLARE
 	n int := 0;
 BEGIN
 	PERFORM pql.apply_activities(as_of);
-	users := ARRAY(SELECT DISTINCT l.user_id FROM pql.lead l WHERE l.next_at <= as_of);
+	users := ARRAY(SELECT DISTINCT o.user_id FROM pql.lead o WHERE o.next_at <= as_of);
 	IF users = '{}' THEN
 		RETURN 0;
 	END IF;

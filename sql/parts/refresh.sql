@@ -100,7 +100,7 @@ END;
 COMMENT ON FUNCTION pql.state_fits(text) IS 'Is there evidence of a model, of the layout that its active version keeps?';
 
 CREATE FUNCTION pql.stale_models(as_of timestamptz, unreadable text[] DEFAULT '{}', counting boolean DEFAULT true) RETURNS text[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = on AS $$
 DECLARE
 	-- fewer marks, and a smaller part of all users, are read user by user
 	few CONSTANT int := 10000;
@@ -123,7 +123,7 @@ $$;
 COMMENT ON FUNCTION pql.stale_models(timestamptz, text[], boolean) IS 'Models of which the events of so many users are to be read again that going through all events is quicker: all models where it is for marks, those that keep something else now where it is for that. counting: look at marks of users as well, not only at those for everybody. None while some sources cannot be read.';
 
 CREATE FUNCTION pql.gather_state(of_model text, as_of timestamptz) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = on SET jit = off AS $$
 BEGIN
 	INSERT INTO pql.state AS o (user_id, model, started_at, evidence, seen_until)
 	-- Whatever is not earlier than the latest event that counts will do: what came after that could be read again, and what comes before it
@@ -148,7 +148,7 @@ $$;
 COMMENT ON FUNCTION pql.gather_stale(timestamptz, text[]) IS 'Makes the evidence of some models anew, of everybody. When they are all there are, what was marked is then read up to as_of.';
 
 CREATE FUNCTION pql.spread_marks(as_of timestamptz, unreadable text[], beginning boolean) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = on AS $$
 DECLARE
 	models text[] := pql.stale_models(as_of, unreadable, beginning);
 	gathered boolean := models <> '{}';
@@ -246,8 +246,8 @@ CREATE FUNCTION pql.refresh_batch(as_of timestamptz DEFAULT now(), most_users in
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off
 -- who holds a source for long (to alter it, say) ends this batch, rather than all that wait behind it
 SET lock_timeout = '10s'
--- planned once, for some users whoever they are
-SET plan_cache_mode = force_generic_plan AS $$
+-- planned once, for some users whoever they are, and not to be put off by tables that were empty then
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
 	picked text[];
 	expected int;
@@ -349,20 +349,21 @@ BEGIN
 			ELSE j.status = 'qualified' AND (l.number IS NULL
 				OR j.status_before IS DISTINCT FROM 'qualified' AND l.closed_at <= refresh_batch.as_of - interval '90 days') END
 		ON CONFLICT (user_id, model, started_at, number) DO NOTHING
-		RETURNING user_id, lead_id, model, started_at, score, tier, qualified_at, late, backfilled
+		RETURNING user_id, lead_id, model, score, tier, signals, qualified_at, late, backfilled
 	), logged AS (
 		INSERT INTO pql.lead_event (user_id, lead_id, event, occurred_at, details)
 		SELECT w.user_id, w.lead_id, 'pql_triggered', refresh_batch.as_of, jsonb_build_object('model', w.model, 'pql_score', w.score, 'priority_tier', w.tier,
-			'signals_met', j.signals, 'qualified_at', w.qualified_at, 'late', w.late, 'backfilled', w.backfilled)
-		FROM won w JOIN judged j ON j.user_id = w.user_id AND j.model = w.model AND j.started_at = w.started_at
+			'signals_met', w.signals, 'qualified_at', w.qualified_at, 'late', w.late, 'backfilled', w.backfilled)
+		FROM won w
 		RETURNING 1
 	), heard AS (
 		-- leads of whom there is news are looked at when all are judged
 		UPDATE pql.lead o SET unsupported_at = CASE WHEN NOT j.exact THEN o.unsupported_at WHEN j.qualified_at IS NULL THEN coalesce(o.unsupported_at, refresh_batch.as_of) END,
 			next_at = CASE WHEN o.state = 'not_routed' AND o.reason IS NULL AND o.next_at IS NULL AND o.converted_at IS NULL AND j.status <> 'converted' THEN NULL ELSE refresh_batch.as_of END
 		FROM judged j
-		WHERE o.user_id = ANY (ARRAY(SELECT n.user_id FROM judged n WHERE n.new_verdict)) AND j.new_verdict
-			AND o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
+		-- looked up, one by one
+		CROSS JOIN LATERAL (SELECT l.lead_id FROM pql.lead l WHERE l.user_id = j.user_id AND l.model = j.model AND l.started_at = j.started_at OFFSET 0) k
+		WHERE j.new_verdict AND o.user_id = j.user_id AND o.lead_id = k.lead_id
 		RETURNING o.user_id, o.lead_id, j.exact, j.qualified_at, o.unsupported_at
 	), told_support AS (
 		INSERT INTO pql.lead_event (user_id, lead_id, event, occurred_at)
