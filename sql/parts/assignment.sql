@@ -24,8 +24,8 @@ BEGIN
 	SELECT CASE WHEN to_manager THEN coalesce(t.manager_channel, t.channel) ELSE t.channel END, t.manager INTO channel, manager
 	FROM pql.team t WHERE t.team = coalesce((SELECT r.team FROM pql.rep r WHERE r.email = of_lead.rep), details ->> 'team');
 	-- the event that it tells of has just been noted: once each
-	RETURN pql.post_alert(kind, format('lead:%s:%s:%s', of_lead.lead_id, kind, currval('pql.lead_event_event_id_seq')), channel,
-		pql.lead_message(kind, of_lead, as_of, jsonb_strip_nulls(details || jsonb_build_object('manager', CASE WHEN to_manager THEN manager END)), channel), as_of, of_lead.user_id, of_lead.lead_id);
+	RETURN pql.post_lead_alert(kind, format('lead:%s:%s:%s', of_lead.lead_id, kind, currval('pql.lead_event_event_id_seq')), channel, of_lead, as_of,
+		jsonb_strip_nulls(details || jsonb_build_object('manager', CASE WHEN to_manager THEN manager END)));
 END
 $$;
 COMMENT ON FUNCTION pql.tell(text, pql.lead, timestamptz, jsonb) IS 'Posts an alert about what has just been noted of a lead, to the channel of its rep''s team (or its manager). None while routing is paused, and never about the control arm. Returns its id.';
