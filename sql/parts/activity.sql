@@ -70,27 +70,27 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	a pql.activity := of_activity;
 	lead bigint := pql.activity_lead(a, as_of);
-	by text := (SELECT r.email FROM pql.rep r WHERE lower(r.email) = lower(btrim(a.rep)) OR r.crm_id = btrim(a.rep) ORDER BY r.email LIMIT 1);
+	sdr text := (SELECT r.email FROM pql.rep r WHERE lower(r.email) = lower(btrim(a.rep)) OR r.crm_id = btrim(a.rep) ORDER BY r.email LIMIT 1);
 	kind text := coalesce(a.kind, CASE WHEN a.disposition IS NOT NULL THEN 'disposition' WHEN a.reply IS NOT NULL THEN 'reply' WHEN a.meets_at IS NOT NULL THEN 'meeting' WHEN a.channel IS NOT NULL THEN 'touch' END);
 	id text := format('activity:%s:%s%s', a.activity_id, kind, CASE kind WHEN 'disposition' THEN ':' || a.disposition WHEN 'reply' THEN ':' || a.reply END);
 	at timestamptz := coalesce(a.occurred_at, as_of);
 BEGIN
 	IF lead IS NULL THEN
 		RAISE EXCEPTION 'there is no lead for it' USING ERRCODE = 'no_data_found', HINT = 'It needs a lead_id, a user_id or an e-mail that pql.person knows.';
-	ELSIF a.rep IS NOT NULL AND by IS NULL THEN
+	ELSIF a.rep IS NOT NULL AND sdr IS NULL THEN
 		RAISE EXCEPTION 'rep "%" is not known', a.rep USING ERRCODE = 'undefined_object', HINT = 'Add the CRM''s id of the user to pql.rep.crm_id.';
 	END IF;
 	CASE kind
 		WHEN 'touch' THEN
-			PERFORM pql.log_touch(lead, by, coalesce(a.channel, 'other'), note => a.note, external_id => id, as_of => at);
+			PERFORM pql.log_touch(lead, sdr, coalesce(a.channel, 'other'), note => a.note, external_id => id, as_of => at);
 		WHEN 'reply' THEN
 			PERFORM pql.log_reply(lead, a.reply, coalesce(a.channel, 'email'), a.note, id, at);
 		WHEN 'meeting' THEN
-			PERFORM pql.log_meeting(lead, by, a.meets_at, a.note, a.amount, id, at);
+			PERFORM pql.log_meeting(lead, sdr, a.meets_at, a.note, a.amount, id, at);
 		WHEN 'disposition' THEN
-			PERFORM pql.set_disposition(lead, a.disposition, coalesce(a.reason, a.note), by, id, at);
+			PERFORM pql.set_disposition(lead, a.disposition, coalesce(a.reason, a.note), sdr, id, at);
 		WHEN 'claim' THEN
-			PERFORM pql.claim(lead, coalesce(by, (SELECT l.rep FROM pql.lead l WHERE l.lead_id = lead)), id, at);
+			PERFORM pql.claim(lead, coalesce(sdr, (SELECT l.rep FROM pql.lead l WHERE l.lead_id = lead)), id, at);
 		ELSE
 			RAISE EXCEPTION 'it says nothing that is known'
 				USING ERRCODE = 'invalid_parameter_value', HINT = 'kind is touch, reply, meeting, disposition or claim.';

@@ -580,7 +580,7 @@ CREATE FUNCTION pql.outreach_lead(lead_id bigint, as_of timestamptz) RETURNS pql
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	lead pql.lead;
-	person pql.person;
+	barrier text;
 BEGIN
 	IF lead_id IS NULL OR as_of IS NULL THEN
 		RAISE EXCEPTION '% is NULL', CASE WHEN lead_id IS NULL THEN 'lead_id' ELSE 'as_of' END
@@ -596,16 +596,11 @@ BEGIN
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				DETAIL = 'What outreach is worth is measured against leads that get none.', HINT = 'Leave it alone; the product goes on as for everybody.';
 	END IF;
-	SELECT * INTO person FROM pql.person p WHERE p.user_id = lead.user_id;
-	IF person.opted_out_at <= as_of THEN
-		RAISE EXCEPTION 'lead % has unsubscribed', lead_id
+	barrier := pql.contact_barrier(lead.user_id, as_of);
+	IF barrier IS NOT NULL THEN
+		RAISE EXCEPTION 'lead % %', lead_id, CASE barrier WHEN 'opted_out' THEN 'has unsubscribed' ELSE 'is on a do-not-contact list' END
 			USING ERRCODE = 'object_not_in_prerequisite_state',
-				DETAIL = format('Since %s.', person.opted_out_at), HINT = 'Nothing is sent until the person opts in again.';
-	END IF;
-	IF person.suppressed_at <= as_of THEN
-		RAISE EXCEPTION 'lead % is on a do-not-contact list', lead_id
-			USING ERRCODE = 'object_not_in_prerequisite_state',
-				DETAIL = format('Since %s.', person.suppressed_at), HINT = 'Nothing is sent while the person is on it.';
+				HINT = CASE barrier WHEN 'opted_out' THEN 'Nothing is sent until the person opts in again.' ELSE 'Nothing is sent while the person is on it.' END;
 	END IF;
 	IF lead.stopped_at <= as_of THEN
 		RAISE EXCEPTION 'outreach to lead % has stopped', lead_id

@@ -70,7 +70,7 @@ SELECT l.lead_id, l.user_id, l.model, l.state, l.rep, l.score, l.tier, p.full_na
 	(SELECT string_agg(pg_catalog.format('%s (%s)', x.value ->> 'signal', to_char((x.value ->> 'first_met_at')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')), ', ' ORDER BY x.value ->> 'first_met_at')
 		FROM jsonb_array_elements(l.explanation -> 'signals') x WHERE (x.value ->> 'met')::boolean) AS signals_met,
 	(SELECT count(*)::int FROM pql.person m WHERE m.account_id OPERATOR(pg_catalog.=) l.account_id) AS team_size,
-	pql.talk_track(l.lead_id) AS talk_track,
+	pql.talk_track(l) AS talk_track,
 	(SELECT string_agg(pg_catalog.concat_ws(', ', coalesce(m.full_name, m.email, m.user_id), m.title, 'score ' || s.score), '; ' ORDER BY s.score DESC NULLS LAST, m.user_id)
 		FROM pql.person m LEFT JOIN pql.score s ON s.user_id OPERATOR(pg_catalog.=) m.user_id AND s.model OPERATOR(pg_catalog.=) l.model
 		WHERE m.account_id OPERATOR(pg_catalog.=) l.account_id AND m.user_id OPERATOR(pg_catalog.<>) l.user_id) AS other_contacts,
