@@ -48,7 +48,9 @@ SELECT is_empty($$
 	FROM pg_temp.ours o
 	JOIN pg_class c ON c.oid = o.objid AND o.classid = 'pg_class'::regclass AND c.relkind = 'r'
 	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND a.atttypid = 'boolean'::regtype
-	WHERE a.attname NOT IN ('exact_qualification', 'backfill', 'backfilled', 'late')
+	WHERE a.attname NOT IN ('exact_qualification', 'backfill', 'backfilled', 'late',
+		-- a switch that people, and CRMs, set
+		'active')
 	ORDER BY 1$$, 'no boolean column that could be a timestamp');
 
 SELECT is_empty($$
