@@ -50,6 +50,12 @@ INSERT INTO pql.list_entry VALUES ('test_accounts', 'b@other.example');
 INSERT INTO pql.email_domain (domain, kind) VALUES ('home.example', 'personal');
 SELECT pql.put_model(pql.adapt('trial', '{"timezone": "Europe/Berlin"}'));
 SELECT pql.put_model(pql.adapt('trial', '{"model": "mine"}'));
+SELECT pql.put_model(pql.adapt('trial', '{"model": "other", "signals": {"invites": {"signal": "asked_in"}}}'));
+SELECT pql.ship_templates();
+INSERT INTO pql.template (template, use, touch, variant, subject, body) VALUES ('own', 'email', 1, 'asked_in', 'Hello', 'Hello.');
+UPDATE pql.template SET retired_at = '2026-11-20' WHERE template = 'email_1_any';
+INSERT INTO pql.surveillance_wording (pattern, why) VALUES ('hello', 'Found in a template that was saved before.');
+INSERT INTO pql.outreach_setting VALUES ('product', 'Examplia');
 SQL
 
 my $state = <<'SQL';
@@ -69,6 +75,9 @@ SELECT input, relation, key, reason FROM pql.input_change WHERE input <> 'settle
 SELECT s.relation, s.mapping, s.capture FROM pql.sources s ORDER BY 1;
 SELECT * FROM pql.list_entry;
 SELECT * FROM pql.email_domain ORDER BY domain;
+SELECT * FROM pql.template ORDER BY template;
+SELECT * FROM pql.surveillance_wording ORDER BY pattern;
+SELECT * FROM pql.outreach_setting;
 SQL
 
 is(system("pg_dump -d pql_dumped -f $made"), 0, 'pg_dump');
