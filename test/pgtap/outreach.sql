@@ -459,6 +459,13 @@ SELECT is(t.says('12345', 'You logged in 12 times', 'your score'), 'A first resu
 SELECT is(t.says('LEE, DANA', 'Acme GmbH', 'big_query'), 'A first result with Big Query/Hi Dana/Acme', 'names of programs');
 SELECT is(t.says('Dr. O’Hara', ' ', 'unknown'), 'A first result with your data/Hi O’Hara/your company', 'titles');
 SELECT is(t.says('D. Lee', U&'\202E\200B', U&'Snow\200Bflake'), 'A first result with Snowflake/Hi there/your company', 'initials and invisible characters');
+SELECT is(t.says('Dana Lee', 'You logged in 12 times', 'Snowflake'), 'A first result with Snowflake/Hi Dana/your company', 'one that is bad does not take the others with it');
+INSERT INTO pql.template (template, use, touch, variant, intent, subject, body) VALUES ('a', 'email', 1, 'integrations', 'early', 'Hello', 'Hello {company|there} {plan|again}.');
+UPDATE pql.trial SET plan = 'logged in' WHERE user_id = 'u1';
+UPDATE pql.account SET name = 'You' WHERE account_id = 'acme';
+SELECT matches((SELECT r.body FROM pql.render_outreach(t.id('integration'), 1, '2026-03-07') r), '^Hello there again[.]', 'values that make wording together');
+DELETE FROM pql.template WHERE template = 'a';
+UPDATE pql.trial SET plan = 'team' WHERE user_id = 'u1';
 SELECT results_eq($$SELECT pql.first_name(n) FROM (VALUES (1, 'jean-luc picot'), (2, 'JEAN'), (3, 'Łucja Nowak'), (4, 'Mrs Kim Roe'), (5, ''), (6, NULL), (7, 'X'), (8, 'null'), (9, 'Jo')) v (k, n) ORDER BY k$$,
 	$$VALUES ('Jean-Luc'), ('Jean'), ('Łucja'), ('Kim'), (NULL), (NULL), (NULL), (NULL), ('Jo')$$, 'first names');
 SELECT is(pql.clean_value('a' || repeat('b', 9), 10), 'a' || repeat('b', 9), 'as long as may be');
