@@ -65,9 +65,12 @@ SELECT p, 'Nobody likes to be watched. Say what you can help with, not what was 
 	'(?:you|your \S+)(?:''ve| have| has|''re| were| was| are| is)?(?: been| just)* (?:flagged|tracked|monitored|identified|routed|assigned to me|prioriti[sz]ed)',
 	'(?:i|we|i''ve|we''ve)(?: (?:was|were|been|just|got|get|have|received|had|an?))+ (?:alert|alerted|notified|notification|pinged)',
 	'(?:looks|look|looked|seems|seemed|appears) (?:like|as if|as though|that|to me that) you(?:''ve|''re| have| are)? (?:been|visited|viewing|viewed|looked|looking|clicked|clicking|opened|read|spent|spending|used|using|invited|inviting|logged|logging|tried|trying|stuck|stopped|ran)',
-	'(?:based on|judging by|judging from|according to|going by|given|from)(?: (?:the|your))? (?:how|what|where|when|way|pages?|features?|data|logs?) (?:much |often |many \S+ )?(?:you|your team)(?:''ve| have)?(?! (?:told|tell|said|say|wrote|write|mention|mentioned|shared?|described?|asked|ask|need|want|have told|have said|have shared|have described|like|prefer))']) p
+	'(?:based on|judging by|judging from|according to|going by|given|from)(?: (?:the|your))? (?:how|what|where|when|way|pages?|features?|data|logs?) (?:much |often |many \S+ )?(?:you|your team)(?:''ve| have)?(?! (?:told|tell|said|say|wrote|write|mention|mentioned|shared?|described?|asked|ask|need|want|have told|have said|have shared|have described|like|prefer))',
+	'(?:i|we)(?: can| could)? see(?: that)? (?:you|your team)(?:''ve|''re| have| are| has| is)? (?:\S+ed|\S+ing|ran|built|got|made|set)',
+	'(?:i|we) (?:know|knew|can tell|could tell)(?: that)? (?:you|your team)(?:''ve|''re| have| are| were| has| is)? (?:(?:been|just|already) )*(?:compar|look|view|visit|us|try|tri|check|explor|click|invit|connect|log|sign)(?:ing|ed)']) p
 UNION ALL
 SELECT p, 'It tells people that their use is observed. Ask how it is going instead.', 'shipped' FROM unnest(ARRAY[
+	'(?<!would )(?<!do )(?<!could )(?<!will )(?<!can )(?<!if )(?<!should )(?:you|your team)(?:''re| are)? (?:use|uses|using) (?:it|x|the (?:product|app|tool)|our \S+) (?:daily|every|each|so|often|heavily|regularly|<n>)',
 	'your(?: (?:team''s|colleagues''|account''s|company''s|organi[sz]ation''s|workspace''s|recent|latest|current|daily|weekly|monthly|product|in-app|app|trial|own|user|overall|high|strong|low|growing|increased|feature|platform|past))* (?:activity|activities|usage|behaviou?r|engagement|telemetry|clicks?|click ?streams?|clickpath|keystrokes|mouse movements?|footprint|browsing(?: history)?|event history|event stream)',
 	'your (?:\S+ )?use of (?:the|our|x)',
 	'(?:user|usage|product|activity|engagement|behaviou?ral?|session|event) (?:logs?|history|recordings?|replays?|tracking|telemetry)',
@@ -80,13 +83,8 @@ SELECT p, 'It tells people that their use is observed. Ask how it is going inste
 	'(?:on|of) (?:at least |more than |over )?<n>(?: of)?(?: the| your)?(?: last| past| first)? <n> days',
 	'days? active']) p
 UNION ALL
-SELECT p, 'Counts of logins, sessions and visits are internal.', 'shipped' FROM unnest(ARRAY[
-	'<n>[ -](?:(?:separate|different|active|long|short|recent|unique|distinct|whole|full|more|times|total|product|user|your|of|or|so|successful|trial) )*(?:log-?ins?|log ins|logons?|sign-?ins?|sign ins|sessions?|visits?|page-?views?|page views|page loads|clicks|app opens|screen ?views)',
-	'(?:log-?in|logon|sign-?in|session|visit|page-?view|page view|click|event|usage|invite|invitation) (?:counts?|numbers?|totals?|frequency|lengths?|durations?|times?|rates?|streaks?|statistics|stats)',
-	'(?:number|numbers|count|frequency|amount|length|duration|total|volume|lot|lots|all|most|few|many|each|every one|plenty|loads|several|dozens|multiple) of(?: your| the| these| those| all)?(?: \S+)? (?:log-?ins?|logons?|sign-?ins?|sessions?|visits?|page-?views|page views|clicks|events|invites|invitations)',
-	'how (?:often|many times|frequently|long|much time|regularly|late|early)(?: (?:that|of the time))? (?:you|your team|your colleagues)(?:''ve|''re| have| are| were| had)?(?: \S+)? (?:visit(?:ed|ing)?|log(?:ged|ging)?|sign(?:ed)?|view(?:ed|ing)?|look(?:ed|ing)?|us(?:e|ed|ing) (?:it|the|our|x)|open(?:ed|ing)?|spen[dt]|spending|stay(?:ed)?|stopped|came|come|c[ao]me back|return(?:ed|ing)?|click(?:ed|ing)?|check(?:ed|ing)?|worked|active|online)']) p
-UNION ALL
 SELECT p, 'When and whether somebody logged in is theirs to know.', 'shipped' FROM unnest(ARRAY[
+	'(?:you|your team)(?:''re| are| keep)? (?:log|sign|logging|signing)[ -]?in (?:daily|often|so|regularly|frequently|<n>|every(?! time)|each(?! time))',
 	'(?<!once )(?<!after )(?<!when )(?<!if )(?<!as soon as )(?:you|your team|your colleagues?)(?:''ve|''d| have| had| has| just| already| also| recently| first| last| all| only| never| both| not| haven''t| hadn''t| often| always| keep| kept| were| was)* (?:log(?:ged|ging)|sign(?:ed|ing))[ -]?(?:back )?(?:in|on|into)',
 	'(?:haven''t|have not|hasn''t|has not|didn''t|did not|never|not)(?: \S+)? (?:log(?:ged)?|sign(?:ed)?)[ -]?(?:back )?(?:in|on|into)',
 	'(?:last|latest|previous|most recent|recent|first|since your) (?:log-?in|logon|sign-?in|session|visit|page view|time you (?:logged|signed|visited|were|used|opened))',
@@ -94,6 +92,7 @@ SELECT p, 'When and whether somebody logged in is theirs to know.', 'shipped' FR
 	'your (?:(?:last|latest|recent|most|previous|long|longest|product|user|daily|weekly|active|trial|many|frequent|repeated|regular|late|nightly|early) )*(?:log-?ins?|logons?|sign-?ins?|sessions?|visits?|page-?views?|page views)(?! (?:details?|page|credentials?|link|name|screen|url|address|method|provider|with me|with us|with our|with x|is booked|is on|takes place))']) p
 UNION ALL
 SELECT p, 'How long somebody used the product is internal. The time you ask for is fine: ten minutes, a 15-minute call.', 'shipped' FROM unnest(ARRAY[
+	'(?<!do )(?:you|your team) spends? (?:<n>|so much|much|most)(?: \S+)* (?:in|inside|with) (?:the |our |x)(?:app|product|tool|platform|editor|workspace)?',
 	'your <n>(?:st|nd|rd|th)?[ -](?:minutes?|mins?|hours?|hrs?) (?:session|visit|stay)s?',
 	'you(?:''ve|''d| have| had)?(?: (?:just|already|also|recently))* (?:had|ran|did|logged|completed|clocked|clocked up|racked up|put in|were in|were on|finished)(?: (?:a|an|the|over|about|around|almost|nearly|more|than))* (?:<n>|long|several)[ -](?:long |full |whole )?(?:sessions?|minutes?|mins?|hours?|hrs?)(?: \S+)?',
 	'(?<!have )(?<!did )(?:you|your team|your colleagues)(?:''ve|''d| have| had| has)?(?: (?:already|just|also|all|clearly|recently|together))* (?:spent|been spending|are spending|were spending|invested)',
@@ -106,8 +105,14 @@ SELECT p, 'How long somebody used the product is internal. The time you ask for 
 	'(?:you|your team|your colleagues)(?:''ve|''d| have| had| has)?(?: \S+)*(?<!asked|need|needed|take|takes|give|free|looking|there)(?: (?:in|on|with|over|it|x|the|app))* for (?:about |almost |nearly |over |more than |at least )?<n> ?(?:minutes?|mins?|hours?|hrs?)(?! (?:this|next|on|tomorrow|today|together|with))',
 	'spent(?: \S+)* (?:hours|minutes|ages|time)(?: \S+)? (?:in|inside|with) (?:the |our |x)(?:app|product|tool|platform|editor|workspace)?']) p
 UNION ALL
+SELECT p, 'Counts of logins, sessions and visits are internal.', 'shipped' FROM unnest(ARRAY[
+	'<n>[ -](?:(?:separate|different|active|long|short|recent|unique|distinct|whole|full|more|times|total|product|user|your|of|or|so|successful|trial) )*(?:log-?ins?|log ins|logons?|sign-?ins?|sign ins|sessions?|visits?|page-?views?|page views|page loads|clicks|app opens|screen ?views)',
+	'(?:log-?in|logon|sign-?in|session|visit|page-?view|page view|click|event|usage|invite|invitation) (?:counts?|numbers?|totals?|frequency|lengths?|durations?|times?|rates?|streaks?|statistics|stats)',
+	'(?:number|numbers|count|frequency|amount|length|duration|total|volume|lot|lots|all|most|few|many|each|every one|plenty|loads|several|dozens|multiple) of(?: your| the| these| those| all)?(?: \S+)? (?:log-?ins?|logons?|sign-?ins?|sessions?|visits?|page-?views|page views|clicks|events|invites|invitations)',
+	'how (?:often|many times|frequently|long|much time|regularly|late|early)(?: (?:that|of the time))? (?:you|your team|your colleagues)(?:''ve|''re| have| are| were| had)?(?: \S+)? (?:visit(?:ed|ing)?|log(?:ged|ging)?|sign(?:ed)?|view(?:ed|ing)?|look(?:ed|ing)?|us(?:e|ed|ing) (?:it|the|our|x)|open(?:ed|ing)?|spen[dt]|spending|stay(?:ed)?|stopped|came|come|c[ao]me back|return(?:ed|ing)?|click(?:ed|ing)?|check(?:ed|ing)?|worked|active|online)']) p
+UNION ALL
 SELECT p, 'What somebody looked at, and how often, is internal. Offer the answer: a word on plans and prices.', 'shipped' FROM unnest(ARRAY[
-	'(?<!have )(?<!once )(?<!when )(?<!if )(?<!after )(?<!until )(?<!before )(?:you|your team|your colleagues?|someone|somebody)(?:''ve|''d| have| had| has)?(?: (?:just|already|also|recently|been|repeatedly|often|keep|kept|were|was|are|''re|then|again|all|both|first|last|now))* (?:visit(?:ed|ing)|view(?:ed|ing)|browsed|browsing|revisited|revisiting|scroll(?:ed|ing)|hover(?:ed|ing)|landed|click(?:ed|ing)|look(?:ed|ing) (?:at|over|around|into|through)|check(?:ed|ing) (?:out )?(?:our|the|x)|came back|come back|coming back|came by|return(?:ed|ing) to|went back|gone back|stopped by|dropped by|opened (?:my|our|the|this|that|it)|opening (?:my|our|the)|downloaded|read (?:my|our|the|that)|searched|searching)',
+	'(?<!have )(?<!once )(?<!when )(?<!if )(?<!after )(?<!until )(?<!before )(?:you|your team|your colleagues?|someone|somebody)(?:''ve|''d| have| had| has)?(?: (?:just|already|also|recently|been|repeatedly|often|keep|kept|were|was|are|''re|then|again|all|both|first|last|now))* (?:visit(?:ed|ing)|view(?:ed|ing)|browsed|browsing|revisited|revisiting|scroll(?:ed|ing)|hover(?:ed|ing)|landed|click(?:ed|ing)|look(?:ed|ing) (?:at|over|around|into|through)|check(?:ed|ing) (?:out )?(?:our|the|x|pricing|prices|plans)|came back|come back|coming back|came by|return(?:ed|ing) to|went back|gone back|stopped by|dropped by|opened (?:my|our|the|this|that|it)|opening (?:my|our|the)|downloaded|read (?:my|our|the|that)|searched|searching)',
 	'(?:visit|view|look|peek|glance|trip|click|return)(?:s|ed|ing)?(?: \S+)? (?:at|to|of|on|through) (?:our |the |your |x )?(?:pricing|billing|price|plans?|upgrade|checkout|payment)(?: \S+)? (?:<n>|again|often|repeatedly|several|frequently)',
 	'(?:pricing|billing|prices|plans?|upgrade|checkout|payment)(?: (?:page|pages|section|screen|tab|view|views|visits?))+(?: (?:at|for|over|about|almost|more than|at least))* (?:<n>|again|often|repeatedly|frequently)',
 	'(?:viewed|visited|opened|clicked|checked|loaded|read|seen|revisited)(?: \S+)* <n>[ -]?(?:times|x)',
@@ -144,7 +149,7 @@ SELECT p, 'Scores and points are internal.', 'shipped' FROM unnest(ARRAY[
 	'<n> scores?',
 	'you(?:''re| are| were|''ve been| have been)? (?:ranked|rank|rated|rate|graded)(?: \S+)? (?:<n>|high|highly|top|as|among|in|a|b)',
 	'(?:you|your \S+)(?:''re| are| is| was| were|''ve| have| got| get| at)(?: (?:an?|at|now|currently|already|got))* <n>(?: out of | of |/| / )<n>',
-	'(?:earn(?:ed|s|ing)?|scor(?:e|ed|es|ing)|worth|got|gets?|have|has|gave|gives?|reach(?:ed)?|gain(?:ed)?|collect(?:ed)?|assigned|awarded|added|with|at)(?: (?:you|your \S+|over|about|almost|more than|at least|only|a total of|already))* <n>[ -]points?(?! (?:i''d|i would|i want|to (?:discuss|cover|raise|make|check|compare|talk|add)|that|on|about|of|worth|where|here|from|for (?:you|our|the)))',
+	'(?:earn(?:ed|s|ing)?|scor(?:e|ed|es|ing)|worth|got|gets?|have|has|gave|gives?|reach(?:ed)?|gain(?:ed)?|collect(?:ed)?|assigned|awarded|added)(?: (?:you|your \S+|over|about|almost|more than|at least|only|a total of|already))* <n>[ -]points?(?! (?:i''d|i would|i want|to (?:discuss|cover|raise|make|check|compare|talk|add)|that|on|about|of|worth|where|here|from|for (?:you|our|the)))',
 	'your points',
 	'<n>[ -]points?(?: (?:out|in total|so far|on our|for (?:inviting|connecting|activating|signing|viewing|logging|visiting)))',
 	'points (?:for (?:inviting|connecting|activating|signing|viewing|logging|visiting)|you(?:''ve)? (?:earned|have|got|collected))']) p
@@ -161,7 +166,7 @@ SELECT p, 'That is how we speak of people among ourselves, not with them.', 'shi
 	'lead (?:scores?|scoring|status|routing|lists?|qualification|gen|generation|quality|owner|queue|id|record|grade|stage)',
 	'(?:pql|pqls|pqa|pqas|mql|mqls|sql lead|icp|bant)',
 	'(?:sales|marketing|product|pre)[ -]?qualified',
-	'(?:you|you''re|you''ve|your (?:team|company|account|trial|organi[sz]ation))(?: (?:are|have|has|is|was|were|been|just|now|also|already|clearly|as|a|to|seem|seems|look|looks|may|might|would|highly|fully|well))* (?:dis)?(?:qualif(?:y|ied|ies)|well-qualified)',
+	'(?:you|you''re|you''ve|your (?:team|company|account|trial|organi[sz]ation))(?: (?:are|have|has|is|was|were|been|just|now|also|already|clearly|as|a|to|seem|seems|look|looks|may|might|would|highly|fully|well))* (?:dis)?(?:qualif(?:y|ied|ies)|well-qualified)(?! (?:vendors?|suppliers?|candidates?|partners?|them|new|your))',
 	'(?:dis)?qualified (?:leads?|prospects?|accounts?|buyers?|users?|trials?|opportunit(?:y|ies)|customers?|signups?|you|your)',
 	'qualifying (?:you|call|leads?|questions?)',
 	'(?:a|an|hot|warm|good|great|our|top|target|key|ideal|high[ -]value|as|strong|best|promising|likely|potential) (?:sales )?prospects?(?! (?:of|for|that|to))',
@@ -277,9 +282,9 @@ BEGIN
 	END IF;
 	RETURN QUERY
 		WITH found AS MATERIALIZED (
-			SELECT DISTINCT ON (1) btrim(translate((regexp_matches(plain, '(' || pql.wording_regex(w.pattern) || ')', 'gi'))[1], chr(1) || chr(2), '')) AS words, w.why
+			SELECT DISTINCT ON (1) btrim(translate(m.words[1], chr(1) || chr(2), '')) AS words, w.why
 			FROM pql.refused_wording() w
-			WHERE plain ~* pql.wording_regex(w.pattern)
+			CROSS JOIN LATERAL regexp_matches(plain, '(' || pql.wording_regex(w.pattern) || ')', 'gi') m (words)
 			ORDER BY 1, 2)
 		-- the longest says it all
 		SELECT f.words, f.why FROM found f
@@ -369,7 +374,7 @@ BEGIN
 			SELECT string_agg(coalesce(t.words, t.fallback, 'x'), '' ORDER BY t.n),
 				string_agg(coalesce(t.words, CASE WHEN t.placeholder IN ('first_name', 'company') THEN 'you' ELSE 'x' END), '' ORDER BY t.n)
 			FROM pql.template_tokens(part.text) t) read (one, other)
-		CROSS JOIN LATERAL unnest(ARRAY[read.one, read.other]) one_reading (text)
+		CROSS JOIN LATERAL (SELECT read.one UNION SELECT read.other) one_reading (text)
 		CROSS JOIN LATERAL pql.find_wording(one_reading.text) f
 		ORDER BY f.words;
 	SELECT count(*) INTO found FROM regexp_matches(with_fallbacks, link, 'gi');

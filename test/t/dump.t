@@ -52,6 +52,12 @@ INSERT INTO pql.channel (channel, kind, timezone) VALUES ('hook', 'webhook', 'Eu
 SELECT pql.post_alert('assigned', 'once', 'hook', '{"text": "x"}', '2026-11-07 12:00Z', 'u1', 1);
 SELECT pql.put_model(pql.adapt('trial', '{"timezone": "Europe/Berlin"}'));
 SELECT pql.put_model(pql.adapt('trial', '{"model": "mine"}'));
+SELECT pql.put_model(pql.adapt('trial', '{"model": "other", "signals": {"invites": {"signal": "asked_in"}}}'));
+SELECT pql.ship_templates();
+INSERT INTO pql.template (template, use, touch, variant, subject, body) VALUES ('own', 'email', 1, 'asked_in', 'Hello', 'Hello.');
+UPDATE pql.template SET retired_at = '2026-11-20' WHERE template = 'email_1_any';
+INSERT INTO pql.surveillance_wording (pattern, why) VALUES ('hello', 'Found in a template that was saved before.');
+INSERT INTO pql.outreach_setting VALUES ('product', 'Examplia');
 SQL
 
 my $state = <<'SQL';
@@ -73,6 +79,9 @@ SELECT * FROM pql.list_entry;
 SELECT * FROM pql.channel;
 SELECT * FROM pql.alert;
 SELECT * FROM pql.email_domain ORDER BY domain;
+SELECT * FROM pql.template ORDER BY template;
+SELECT * FROM pql.surveillance_wording ORDER BY pattern;
+SELECT * FROM pql.outreach_setting;
 SQL
 
 is(system("pg_dump -d pql_dumped -f $made"), 0, 'pg_dump');
