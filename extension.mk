@@ -12,7 +12,7 @@ DATA_built = $(SCRIPT)
 DATA = $(wildcard sql/upgrade/*.sql)
 
 PARTS := $(addprefix sql/parts/,$(shell sed 's/\#.*//' sql/parts/ORDER))
-MODELS := $(sort $(wildcard sql/models/*.json))
+MODELS := $(sort $(wildcard sql/models/*.json sql/models/aside/*.json))
 
 PG_CPPFLAGS = -DPQL_VERSION='"$(PQL_VERSION)"'
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers

@@ -637,6 +637,24 @@ check_signals(PqlReader *r)
 
 /* ---- tiers, qualification, hold, exclusions ---- */
 
+/* "48 hours" */
+static void
+check_breach(PqlReader *r, const char *path, const char *text)
+{
+	static const char *const units[] = {"hour", "hours", "day", "days"};
+	int n;
+	int end = 0;
+
+	if (text == NULL)
+		return;
+	if (sscanf(text, "%5d %n", &n, &end) == 1 && n > 0 && end > 0 &&
+		is_one_of(text + end, units, lengthof(units)))
+		return;
+	pql_reader_problem(r, path, psprintf("\"%s\" is no time to a breach at %s", text, path),
+					   pstrdup("It is a number and hours or days, from the assignment on."),
+					   pstrdup("Write for example \"48 hours\"."));
+}
+
 /* "2 business hours", "1 business day", "24 hours" */
 static void
 check_first_touch(PqlReader *r, const char *path, const char *text)
@@ -660,7 +678,7 @@ check_first_touch(PqlReader *r, const char *path, const char *text)
 static void
 read_tiers(PqlReader *r, const PqlJson *doc)
 {
-	static const char *const keys[] = {"tier", "when", "first_touch", "route"};
+	static const char *const keys[] = {"tier", "when", "first_touch", "breach", "route"};
 	static const char *const routes[] = {"at_once", "same_business_day", "next_business_day"};
 	PqlModel *m = r->model;
 	PqlJson *list = pql_json_get(doc, "tiers");
@@ -710,6 +728,7 @@ read_tiers(PqlReader *r, const PqlJson *doc)
 		tier->first_touch = optional_string(r, path, json, "first_touch");
 		tier->route = optional_string(r, path, json, "route");
 		check_first_touch(r, PQL_PATH(path, "first_touch"), tier->first_touch);
+		check_breach(r, PQL_PATH(path, "breach"), optional_string(r, path, json, "breach"));
 		if (tier->route != NULL && !is_one_of(tier->route, routes, lengthof(routes)))
 			pql_reader_problem(r, PQL_PATH(path, "route"),
 							   psprintf("unknown route \"%s\" at %s.route", tier->route, path),
@@ -1355,24 +1374,90 @@ pql_model_signal(const PqlModel *model, const char *name)
 /* ---- canonical order ---- */
 
 /* The order in which a person would write keys. Words of the user's own keep their place after. */
-static const char *const key_order[] = {
-	"model",        "about",       "unit",         "timezone",     "window",
-	"events",       "signals",     "qualify",      "hold",         "exclude",
-	"tiers",        "reason",      "tier",         "when",         "first_touch",
-	"route",        "signal",      "category",     "count",        "distinct",
-	"days",         "time_to",     "dau_mau",      "weeks_rising", "weeks_falling",
-	"trend",        "spike",       "days_since",   "absent",       "started",
-	"quota",        "sum",         "max",          "latest",       "profile",
-	"all",          "any",         "not",          "limit",        "of",
-	"event",        "where",       "source",       "trial_days",   "last_days",
-	"against_days", "after_age",   "not_finished", "within",       "at_least",
-	"at_most",      "more_than",   "less_than",    "between",      "equals",
-	"is",           "one_of",      "starts_with",  "under",        "contains",
-	"matches",      "exists",      "in_list",      "on_days",      "full_within",
-	"gate",         "bands",       "points",       "info",         "counted",
-	"if_unknown",   "says",        "may_mention",  "why",          "beware",
-	"missing_only", "for",         "from",         "released_by",  "on_a_later_day",
-	"score",        "signals_met", "counted_days"};
+static const char *const key_order[] = {"model",
+										"about",
+										"unit",
+										"timezone",
+										"window",
+										"events",
+										"signals",
+										"qualify",
+										"hold",
+										"exclude",
+										"tiers",
+										"reason",
+										"tier",
+										"when",
+										"first_touch",
+										"breach",
+										"route",
+										"signal",
+										"category",
+										"count",
+										"distinct",
+										"days",
+										"time_to",
+										"dau_mau",
+										"weeks_rising",
+										"weeks_falling",
+										"trend",
+										"spike",
+										"days_since",
+										"absent",
+										"started",
+										"quota",
+										"sum",
+										"max",
+										"latest",
+										"profile",
+										"all",
+										"any",
+										"not",
+										"limit",
+										"of",
+										"event",
+										"where",
+										"source",
+										"trial_days",
+										"last_days",
+										"against_days",
+										"after_age",
+										"not_finished",
+										"within",
+										"at_least",
+										"at_most",
+										"more_than",
+										"less_than",
+										"between",
+										"equals",
+										"is",
+										"one_of",
+										"starts_with",
+										"under",
+										"contains",
+										"matches",
+										"exists",
+										"in_list",
+										"on_days",
+										"full_within",
+										"gate",
+										"bands",
+										"points",
+										"info",
+										"counted",
+										"if_unknown",
+										"says",
+										"may_mention",
+										"why",
+										"beware",
+										"missing_only",
+										"for",
+										"from",
+										"released_by",
+										"on_a_later_day",
+										"score",
+										"signals_met",
+										"counted_days"};
 
 static int
 key_rank(const char *key)

@@ -227,7 +227,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.put_model(jsonb, boolean) IS 'The same for a document that is jsonb already, such as pql.adapt returns.';
 
-CREATE FUNCTION pql.ship_model(document text) RETURNS void
+CREATE FUNCTION pql.ship_model(document text, activate boolean DEFAULT true) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	doc jsonb := pql.read_model(document);
@@ -238,12 +238,14 @@ BEGIN
 	SELECT coalesce(max(v.version), 0) + 1 INTO next FROM pql.model_version v WHERE v.model = info.name;
 	INSERT INTO pql.model_version (model, version, document, evidence_bound, exact_qualification, shipped_in)
 	VALUES (info.name, next, doc, info.evidence_bound, info.exact_qualification, pql.version());
-	-- earlier than whatever the user activates, now or in a dump that is restored after
-	INSERT INTO pql.model_activation (model, activated_at, version, shipped_in)
-	VALUES (info.name, '2000-01-01 00:00:00+00'::timestamptz + next * interval '1 microsecond', next, pql.version());
+	IF activate THEN
+		-- earlier than whatever the user activates, now or in a dump that is restored after
+		INSERT INTO pql.model_activation (model, activated_at, version, shipped_in)
+		VALUES (info.name, '2000-01-01 00:00:00+00'::timestamptz + next * interval '1 microsecond', next, pql.version());
+	END IF;
 END
 $$;
-COMMENT ON FUNCTION pql.ship_model(text) IS 'For install and upgrade scripts: stores a shipped model without taking the place of what the user activated.';
+COMMENT ON FUNCTION pql.ship_model(text, boolean) IS 'For install and upgrade scripts: stores a shipped model without taking the place of what the user activated. activate false: at hand only.';
 
 CREATE FUNCTION pql.merge_patch(target jsonb, patch jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -253,6 +253,7 @@ DECLARE
 	expected int;
 	kept int;
 	waiting int;
+	newly_met jsonb;
 	ignored_rows jsonb;
 	began CONSTANT timestamptz := clock_timestamp();
 BEGIN
@@ -383,10 +384,16 @@ BEGIN
 	SELECT (SELECT count(*) FROM judged j WHERE j.new_state), (SELECT count(*) FROM kept_now), (SELECT count(*) FROM waits),
 		(SELECT count(DISTINCT j.user_id) FROM judged j WHERE j.reread), (SELECT count(*) FROM noted), (SELECT count(*) FROM logged),
 		(SELECT max(clock_timestamp() - greatest(k.logged_at, k.due_at)) FROM claimed k WHERE NOT k.backfill),
+		(SELECT jsonb_agg(jsonb_build_object('model', j.model, 'user_id', j.user_id, 'started_at', j.started_at, 'signal', a.signal, 'channel', a.channel))
+			FROM judged j JOIN pql.signal_alert a ON a.model = j.model AND (a.signal = ANY (j.signals) OR a.signal = 'tier:' || j.tier)
+			-- what was so before is in the snapshot still
+			WHERE j.new_verdict AND NOT EXISTS (SELECT FROM pql.score o WHERE o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
+					AND (a.signal = ANY (o.signals) OR a.signal = 'tier:' || o.tier))
+				AND (SELECT bool_and(k.backfill) FROM claimed k WHERE k.user_id = j.user_id) IS NOT TRUE),
 		(SELECT jsonb_object_agg(s.source, s.reasons) FROM (
 			SELECT r.source, jsonb_object_agg(r.reason, r.rows) AS reasons
 			FROM (SELECT i.source, i.reason, sum(i.rows) AS rows FROM reported i GROUP BY 1, 2) r GROUP BY r.source) s)
-	INTO expected, kept, waiting, reread, changed, triggered, lag, ignored_rows;
+	INTO expected, kept, waiting, reread, changed, triggered, lag, newly_met, ignored_rows;
 	IF kept <> expected THEN
 		RAISE EXCEPTION 'what is kept of a user was changed by somebody else'
 			USING ERRCODE = 'serialization_failure', DETAIL = format('%s of %s rows of pql.state were as they had been read.', kept, expected),
@@ -399,6 +406,7 @@ BEGIN
 	UPDATE pql.run r SET finished_at = clock_timestamp(), phase = NULL, ignored = coalesce(r.ignored, ignored_rows), as_of = greatest(r.as_of, refresh_batch.as_of), users = r.users + refresh_batch.users - waiting, reread = r.reread + refresh_batch.reread,
 		changed = r.changed + refresh_batch.changed, triggered = r.triggered + refresh_batch.triggered, lag = greatest(r.lag, refresh_batch.lag)
 	WHERE r.run_id = refresh_batch.run_id;
+	PERFORM pql.tell_signals(newly_met, as_of);
 	-- the last batch: whoever qualified in this run is known, and the best go first
 	IF users < most_users THEN
 		PERFORM pql.move_leads(as_of);

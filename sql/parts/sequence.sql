@@ -1,17 +1,20 @@
 -- Sequences: who must do what by when, and why; and what a rep sees of a lead.
 
-CREATE FUNCTION pql.outreach_message(lead_id bigint, touch int, as_of timestamptz, OUT subject text, OUT body text, OUT problem text)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION pql.outreach_message(lead_id bigint, touch int, as_of timestamptz) RETURNS text
+LANGUAGE plpgsql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	SELECT r.subject, r.body INTO subject, body FROM pql.render_outreach(lead_id, touch, as_of) r;
-EXCEPTION WHEN OTHERS THEN
-	problem := SQLERRM;
+	RETURN (SELECT concat_ws(E'\n\n', 'Subject: ' || r.subject, r.body) FROM pql.render_outreach(lead_id, touch, as_of) r);
+EXCEPTION
+	WHEN query_canceled THEN
+		RAISE;
+	WHEN OTHERS THEN
+		RETURN format('(no message: %s)', SQLERRM);
 END
 $$;
-COMMENT ON FUNCTION pql.outreach_message(bigint, int, timestamptz) IS 'pql.render_outreach, or the problem with it.';
+COMMENT ON FUNCTION pql.outreach_message(bigint, int, timestamptz) IS 'pql.render_outreach in one text, or in parentheses what is wrong with it. Any NULL: NULL.';
 
 CREATE FUNCTION pql.next_actions_at(as_of timestamptz DEFAULT now())
-RETURNS TABLE (rep text, lead_id bigint, user_id text, action text, touch int, not_before timestamptz, due_at timestamptz, why text, subject text, body text, problem text)
+RETURNS TABLE (rep text, lead_id bigint, user_id text, action text, touch int, not_before timestamptz, due_at timestamptz, why text, message text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	WITH worked AS (
@@ -42,15 +45,15 @@ BEGIN ATOMIC
 			WHERE v.holds AND (v.touch IS NULL OR w.paused IS NULL) AND (v.touch > 1 AND v.not_before >= w.ends_at) IS NOT TRUE
 			ORDER BY v.n LIMIT 1) a
 	)
-	SELECT a.rep, a.lead_id, a.user_id, a.action, a.touch, a.not_before, a.due_at, a.why, m.subject, m.body, m.problem
+	-- in the list of columns, so that nothing is rendered for who does not ask for it
+	SELECT a.rep, a.lead_id, a.user_id, a.action, a.touch, a.not_before, a.due_at, a.why, pql.outreach_message(a.lead_id, a.touch, as_of)
 	FROM asked a
-	LEFT JOIN LATERAL pql.outreach_message(a.lead_id, a.touch, as_of) m ON a.touch IS NOT NULL
 	ORDER BY a.due_at NULLS LAST, a.lead_id;
 END;
-COMMENT ON FUNCTION pql.next_actions_at(timestamptz) IS 'Who must do what about which lead, by when, and why, as of an instant; the next thing of each lead. rep NULL: a manager. action: first_touch, second_touch, third_touch (with the message rendered, or the problem with it), book_meeting, set_disposition, reassign. not_before: a touch that is sent earlier comes too soon.';
+COMMENT ON FUNCTION pql.next_actions_at(timestamptz) IS 'Who must do what about which lead, by when, and why, as of an instant; the next thing of each lead. rep NULL: a manager. action: first_touch, second_touch, third_touch (with the message rendered), book_meeting, set_disposition, reassign. not_before: a touch that is sent earlier comes too soon.';
 
 CREATE VIEW pql.next_actions AS
-SELECT a.rep, a.lead_id, a.user_id, a.action, a.touch, a.not_before, a.due_at, a.why, a.subject, a.body, a.problem FROM pql.next_actions_at(now()) a;
+SELECT a.rep, a.lead_id, a.user_id, a.action, a.touch, a.not_before, a.due_at, a.why, a.message FROM pql.next_actions_at(now()) a;
 COMMENT ON VIEW pql.next_actions IS 'pql.next_actions_at of now.';
 
 CREATE FUNCTION pql.onboarding_segment(employees int) RETURNS text
