@@ -7,7 +7,8 @@ CREATE TABLE pql.alert (
 	user_id text,
 	lead_id bigint,
 	dedupe_key text NOT NULL UNIQUE,
-	payload jsonb NOT NULL,
+	payload jsonb,
+	details jsonb,
 	created_at timestamptz NOT NULL,
 	not_before timestamptz NOT NULL,
 	attempts int NOT NULL DEFAULT 0,
@@ -23,7 +24,8 @@ COMMENT ON TABLE pql.alert IS 'Outbox of alerts: each is delivered at least once
 COMMENT ON COLUMN pql.alert.channel IS 'As in pql.channel. No foreign key: an alert is kept whatever becomes of its channel.';
 COMMENT ON COLUMN pql.alert.kind IS 'As in pql.lead_message, or any other word.';
 COMMENT ON COLUMN pql.alert.dedupe_key IS 'What is said once: a second alert with the same key is not posted. Receivers may see one twice, and know it by this.';
-COMMENT ON COLUMN pql.alert.payload IS 'What the channel is sent.';
+COMMENT ON COLUMN pql.alert.payload IS 'What the channel is sent. NULL: one of very many that were posted at once; it is made when it is taken.';
+COMMENT ON COLUMN pql.alert.details IS 'What it is made of then, beside the lead.';
 COMMENT ON COLUMN pql.alert.created_at IS 'as_of of what posted it.';
 COMMENT ON COLUMN pql.alert.not_before IS 'Not to be sent earlier: quiet hours, or the wait after a failure.';
 COMMENT ON COLUMN pql.alert.attempts IS 'How often it was taken.';
@@ -322,26 +324,47 @@ END
 $$;
 COMMENT ON FUNCTION pql.post_alert(text, text, text, jsonb, timestamptz, text, bigint) IS 'Puts an alert into the outbox and notifies pql_alert of its id. NULL: one with that dedupe_key was there. An unknown channel, or NULL, is the channel named default. It waits for the end of the channel''s quiet hours; a test does not. NULL kind, dedupe_key, message or as_of are ERRORs.';
 
-CREATE FUNCTION pql.post_lead_alert(kind text, dedupe_key text, channel text, lead pql.lead, as_of timestamptz, details jsonb DEFAULT '{}') RETURNS bigint
+CREATE FUNCTION pql.alert_message(kind text, lead pql.lead, as_of timestamptz, details jsonb, channel text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN pql.lead_message(kind, lead, as_of, details, channel);
+EXCEPTION WHEN data_exception OR syntax_error_or_access_rule_violation OR program_limit_exceeded OR object_not_in_prerequisite_state THEN
+	-- who refreshes is not to fail over words; somebody is told all the same
+	RAISE WARNING 'lead % is announced without its facts: %', lead.lead_id, SQLERRM;
+	RETURN jsonb_build_object('text', format('Lead %s: %s', lead.lead_id, replace(pql.slack_escape(kind), '_', ' ')));
+END
+$$;
+COMMENT ON FUNCTION pql.alert_message(text, pql.lead, timestamptz, jsonb, text) IS 'pql.lead_message, or where it cannot be made a WARNING, and one that names the lead.';
+
+CREATE FUNCTION pql.alert_payload(alert pql.alert) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT pql.alert_message((alert).kind, l, (alert).created_at, (alert).details, (alert).channel)
+		|| CASE WHEN EXISTS (SELECT FROM pql.channel c WHERE c.channel = (alert).channel AND c.kind = 'webhook') THEN jsonb_build_object('dedupe_key', (alert).dedupe_key) ELSE '{}' END
+	FROM pql.lead l WHERE l.lead_id = (alert).lead_id;
+END;
+COMMENT ON FUNCTION pql.alert_payload(pql.alert) IS 'The payload of an alert that was posted without one.';
+
+CREATE FUNCTION pql.post_lead_alert(kind text, dedupe_key text, channel text, lead pql.lead, as_of timestamptz, details jsonb DEFAULT '{}', later boolean DEFAULT false) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	known text := coalesce((SELECT c.channel FROM pql.channel c WHERE c.channel = post_lead_alert.channel), 'default');
-	message jsonb;
+	posted bigint;
 BEGIN
 	IF EXISTS (SELECT FROM pql.alert a WHERE a.dedupe_key = post_lead_alert.dedupe_key) THEN
 		RETURN NULL;
+	ELSIF NOT later THEN
+		RETURN pql.post_alert(kind, dedupe_key, known, pql.alert_message(kind, lead, as_of, details, known), as_of, lead.user_id, lead.lead_id);
 	END IF;
-	BEGIN
-		message := pql.lead_message(kind, lead, as_of, details, known);
-	EXCEPTION WHEN data_exception OR syntax_error_or_access_rule_violation OR program_limit_exceeded OR object_not_in_prerequisite_state THEN
-		-- who refreshes is not to fail over words; somebody is told all the same
-		RAISE WARNING 'lead % is announced without its facts: %', lead.lead_id, SQLERRM;
-		message := jsonb_build_object('text', format('Lead %s: %s', lead.lead_id, replace(pql.slack_escape(kind), '_', ' ')));
-	END;
-	RETURN pql.post_alert(kind, dedupe_key, known, message, as_of, lead.user_id, lead.lead_id);
+	INSERT INTO pql.alert (channel, kind, user_id, lead_id, dedupe_key, details, created_at, not_before)
+	VALUES (known, post_lead_alert.kind, lead.user_id, lead.lead_id, post_lead_alert.dedupe_key, post_lead_alert.details, as_of, pql.quiet_until(known, as_of))
+	ON CONFLICT ON CONSTRAINT alert_dedupe_key_key DO NOTHING
+	RETURNING alert_id INTO posted;
+	PERFORM pg_notify('pql_alert', posted::text) WHERE posted IS NOT NULL;
+	RETURN posted;
 END
 $$;
-COMMENT ON FUNCTION pql.post_lead_alert(text, text, text, pql.lead, timestamptz, jsonb) IS 'pql.post_alert of pql.lead_message, as the channel wants it. Where the message cannot be made, a WARNING, and an alert that names the lead.';
+COMMENT ON FUNCTION pql.post_lead_alert(text, text, text, pql.lead, timestamptz, jsonb, boolean) IS 'pql.post_alert of pql.lead_message, as the channel wants it. Where the message cannot be made, a WARNING, and an alert that names the lead. later: the message is made when it is taken, of what is known of the lead then.';
 
 CREATE FUNCTION pql.most_attempts() RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -377,7 +400,7 @@ BEGIN
 		UPDATE pql.alert a SET failed_at = as_of, taken_until = NULL, last_error = format('taken %s times, and nothing was heard of who took it', a.attempts)
 		FROM due d WHERE a.alert_id = d.alert_id AND a.taken_until IS NOT NULL AND a.attempts >= pql.most_attempts()
 	), taken AS (
-		UPDATE pql.alert a SET attempts = a.attempts + 1, taken_by = consumer, taken_until = as_of + visibility
+		UPDATE pql.alert a SET attempts = a.attempts + 1, taken_by = consumer, taken_until = as_of + visibility, payload = coalesce(a.payload, pql.alert_payload(a))
 		FROM due d WHERE a.alert_id = d.alert_id AND (a.taken_until IS NULL OR a.attempts < pql.most_attempts())
 		RETURNING a.*
 	)

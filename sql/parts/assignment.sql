@@ -15,6 +15,9 @@ CREATE FUNCTION pql.tell(kind text, of_lead pql.lead, as_of timestamptz, details
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	to_manager CONSTANT boolean := kind IN ('queued', 'unclaimed_manager', 'first_touch_overdue');
+	-- so many in one transaction have their messages made at once
+	most CONSTANT int := 100;
+	told int := coalesce(nullif(current_setting('pql_motion.told', true), '')::int, 0) + 1;
 	channel text;
 	manager text;
 BEGIN
@@ -23,9 +26,10 @@ BEGIN
 	END IF;
 	SELECT CASE WHEN to_manager THEN coalesce(t.manager_channel, t.channel) ELSE t.channel END, t.manager INTO channel, manager
 	FROM pql.team t WHERE t.team = coalesce((SELECT r.team FROM pql.rep r WHERE r.email = of_lead.rep), details ->> 'team');
+	PERFORM set_config('pql_motion.told', told::text, true);
 	-- the event that it tells of has just been noted: once each
 	RETURN pql.post_lead_alert(kind, format('lead:%s:%s:%s', of_lead.lead_id, kind, currval('pql.lead_event_event_id_seq')), channel, of_lead, as_of,
-		jsonb_strip_nulls(details || jsonb_build_object('manager', CASE WHEN to_manager THEN manager END)));
+		jsonb_strip_nulls(details || jsonb_build_object('manager', CASE WHEN to_manager THEN manager END)), told > most);
 END
 $$;
 COMMENT ON FUNCTION pql.tell(text, pql.lead, timestamptz, jsonb) IS 'Posts an alert about what has just been noted of a lead, to the channel of its rep''s team (or its manager). None while routing is paused, and never about the control arm. Returns its id.';
@@ -137,8 +141,12 @@ BEGIN
 				chosen := array_position(reps, l.rep);
 			END IF;
 			IF chosen IS NULL AND f.released_by IS NULL THEN
-				only_rep := array_position(reps, (SELECT o.rep FROM pql.lead o
-					WHERE (o.account_id = l.account_id OR o.user_id = l.user_id) AND o.lead_id <> l.lead_id AND o.rep = ANY (reps) AND o.state IN ('assigned', 'claimed', 'contacted', 'meeting')
+				only_rep := array_position(reps, (
+					SELECT o.rep FROM (
+						SELECT x.* FROM pql.lead x WHERE x.account_id = l.account_id AND x.rep IS NOT NULL
+						UNION ALL
+						SELECT x.* FROM pql.lead x WHERE x.user_id = l.user_id) o
+					WHERE o.lead_id <> l.lead_id AND o.rep = ANY (reps) AND o.state IN ('assigned', 'claimed', 'contacted', 'meeting')
 					ORDER BY o.assigned_at, o.lead_id LIMIT 1));
 			END IF;
 			IF chosen IS NULL THEN

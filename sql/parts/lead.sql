@@ -143,23 +143,11 @@ $$;
 COMMENT ON FUNCTION pql.log_event(pql.lead, text, timestamptz, jsonb, text) IS 'Notes what happened to a lead, and returns the lead that it is then, which is still to be saved.';
 
 CREATE FUNCTION pql.trial_end(of_lead pql.lead) RETURNS timestamptz
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	ends_at timestamptz := t.ends_at FROM pql.trial t WHERE t.user_id = of_lead.user_id AND t.started_at = of_lead.started_at;
-	doc jsonb;
-	zone text;
-BEGIN
-	IF ends_at IS NULL AND isfinite(of_lead.started_at) THEN
-		SELECT v.document INTO doc FROM pql.model_version v WHERE v.model = of_lead.model AND v.version = of_lead.version;
-		-- subjects of a model are trials when its window is part of one
-		IF doc ? 'window' AND NOT coalesce((doc -> 'window') ? 'last_days', false) THEN
-			zone := coalesce(doc ->> 'timezone', 'UTC');
-			ends_at := (of_lead.started_at AT TIME ZONE zone + interval '14 days') AT TIME ZONE zone;
-		END IF;
-	END IF;
-	RETURN ends_at;
-END
-$$;
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT CASE WHEN (of_lead).trial_ends_at IS NOT NULL THEN
+		coalesce((SELECT t.ends_at FROM pql.trial t WHERE t.user_id = (of_lead).user_id AND t.started_at = (of_lead).started_at), (of_lead).trial_ends_at) END;
+END;
 COMMENT ON FUNCTION pql.trial_end(pql.lead) IS 'When the trial of a lead ends; NULL: it has none.';
 
 CREATE FUNCTION pql.next_step_at(of_lead pql.lead) RETURNS timestamptz
@@ -240,6 +228,7 @@ BEGIN
 	l.late := known.late;
 	l.backfilled := known.backfilled;
 	l.explanation := known.explanation;
+	l.trial_ends_at := known.trial_ends_at;
 	l.signals := '{}';
 	l.flags := '{}';
 	l.escalations := '{}';

@@ -204,16 +204,18 @@ BEGIN
 	END IF;
 
 	-- a rise in tier
-	SELECT t.rank INTO rank FROM pql.tier_rules(l.model) t WHERE t.tier = l.tier;
-	SELECT t.rank, t.first_touch, t.business INTO rise FROM pql.tier_rules(l.model) t WHERE t.tier = verdict.tier;
-	IF rise.rank < coalesce(rank, 999) THEN
-		IF l.state IN ('assigned', 'claimed') THEN
-			SELECT pql.first_touch_due(rise.first_touch, rise.business, as_of, c.opens_at, c.calendar, c.timezone) INTO due FROM pql.rep_capacity(as_of, ARRAY[l.rep]) c;
-		END IF;
-		l := pql.log_event(l, 'tier_raised', as_of, jsonb_build_object('pql_score', verdict.score, 'priority_tier', verdict.tier, 'was', l.tier, 'signals_met', verdict.signals,
-			'first_touch_due_at', CASE WHEN due < l.first_touch_due_at THEN due END));
-		IF l.rep IS NOT NULL THEN
-			PERFORM pql.tell('tier_raised', l, as_of);
+	IF verdict.tier <> l.tier OR l.tier IS NULL THEN
+		SELECT t.rank INTO rank FROM pql.tier_rules(l.model) t WHERE t.tier = l.tier;
+		SELECT t.rank, t.first_touch, t.business INTO rise FROM pql.tier_rules(l.model) t WHERE t.tier = verdict.tier;
+		IF rise.rank < coalesce(rank, 999) THEN
+			IF l.state IN ('assigned', 'claimed') THEN
+				SELECT pql.first_touch_due(rise.first_touch, rise.business, as_of, c.opens_at, c.calendar, c.timezone) INTO due FROM pql.rep_capacity(as_of, ARRAY[l.rep]) c;
+			END IF;
+			l := pql.log_event(l, 'tier_raised', as_of, jsonb_build_object('pql_score', verdict.score, 'priority_tier', verdict.tier, 'was', l.tier, 'signals_met', verdict.signals,
+				'first_touch_due_at', CASE WHEN due < l.first_touch_due_at THEN due END));
+			IF l.rep IS NOT NULL THEN
+				PERFORM pql.tell('tier_raised', l, as_of, jsonb_build_object('from_tier', of_lead.tier));
+			END IF;
 		END IF;
 	END IF;
 

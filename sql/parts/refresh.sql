@@ -292,9 +292,11 @@ BEGIN
 			SELECT u.user_id, NULL, 'infinity' FROM unnest(picked) u (user_id)
 		) a
 	), models AS MATERIALIZED (
-		SELECT m.model, m.version, m.exact_qualification AS exact, i.per_trial FROM pql.active_model m CROSS JOIN LATERAL pql.model_info(m.document) i
+		SELECT m.model, m.version, m.exact_qualification AS exact, i.per_trial, i.timezone FROM pql.active_model m CROSS JOIN LATERAL pql.model_info(m.document) i
 	), told AS MATERIALIZED (
-		SELECT m.model, m.version, m.exact, m.per_trial, j.*
+		SELECT m.model, m.version, m.exact, m.per_trial, j.*,
+			-- 14 local days, unless the trial itself says when it ends
+			CASE WHEN m.per_trial THEN (j.started_at AT TIME ZONE m.timezone + interval '14 days') AT TIME ZONE m.timezone END AS ends_at
 		FROM models m
 		CROSS JOIN asked
 		CROSS JOIN LATERAL pql.judge_users(m.model, asked.users, asked.sources, asked.since, refresh_batch.as_of, unreadable) j
@@ -336,10 +338,10 @@ BEGIN
 		RETURNING 1
 	), won AS (
 		-- a trial qualifies once. Other subjects again, when the last lead has been closed for 90 days and they cross the line anew.
-		INSERT INTO pql.lead (user_id, model, started_at, number, account_id, version, status, score, tier, triggered_at, qualified_at, late, backfilled, explanation, signals, next_at)
+		INSERT INTO pql.lead (user_id, model, started_at, number, account_id, version, status, score, tier, triggered_at, qualified_at, late, backfilled, explanation, trial_ends_at, signals, next_at)
 		SELECT j.user_id, j.model, j.started_at, coalesce(l.number, 0) + 1, j.account_id, j.version, j.status, j.score, j.tier, refresh_batch.as_of, j.qualified_at,
-			j.status <> 'qualified' OR j.per_trial AND coalesce((SELECT t.ends_at FROM pql.trial t WHERE t.user_id = j.user_id AND t.started_at = j.started_at), j.started_at + interval '14 days') <= refresh_batch.as_of,
-			coalesce(k.backfill, false), j.explanation, j.signals,
+			j.status <> 'qualified' OR j.per_trial AND coalesce((SELECT t.ends_at FROM pql.trial t WHERE t.user_id = j.user_id AND t.started_at = j.started_at), j.ends_at) <= refresh_batch.as_of,
+			coalesce(k.backfill, false), j.explanation, j.ends_at, j.signals,
 			-- what becomes of it is decided when all are judged
 			CASE WHEN EXISTS (SELECT FROM pql.routing r WHERE r.model = j.model) THEN refresh_batch.as_of END
 		FROM judged j

@@ -110,6 +110,7 @@ CREATE TABLE pql.lead (
 	backfilled boolean NOT NULL,
 	unsupported_at timestamptz,
 	explanation jsonb,
+	trial_ends_at timestamptz,
 	signals text[] NOT NULL DEFAULT '{}',
 	segment text,
 	reason text,
@@ -151,6 +152,7 @@ COMMENT ON COLUMN pql.lead.late IS 'The trial was over, or paid for, when it was
 COMMENT ON COLUMN pql.lead.backfilled IS 'Found by going through history; no part of the pipeline''s volume.';
 COMMENT ON COLUMN pql.lead.unsupported_at IS 'As of when data corrected since do not support it any more; NULL: they do.';
 COMMENT ON COLUMN pql.lead.explanation IS 'Why, as of triggered_at.';
+COMMENT ON COLUMN pql.lead.trial_ends_at IS 'When its trial ends, unless pql.trial says otherwise; NULL: it has none.';
 COMMENT ON COLUMN pql.lead.signals IS 'Signals met when it was triggered, rose in tier or was dispositioned, whichever came last.';
 COMMENT ON COLUMN pql.lead.segment IS 'Of pql.segment_rule, when it was routed last.';
 COMMENT ON COLUMN pql.lead.reason IS 'Why it is in its state: how it was routed, why it waits, why it is not routed, or what closed it.';
