@@ -143,9 +143,10 @@ BEGIN
 			IF chosen IS NULL AND f.released_by IS NULL THEN
 				only_rep := array_position(reps, (
 					SELECT o.rep FROM (
-						SELECT x.* FROM pql.lead x WHERE x.account_id = l.account_id AND x.rep IS NOT NULL
+						-- looked up by these alone, whatever the planner thinks of how many have a rep
+						(SELECT x.lead_id, x.rep, x.state, x.assigned_at FROM pql.lead x WHERE x.account_id = l.account_id OFFSET 0)
 						UNION ALL
-						SELECT x.* FROM pql.lead x WHERE x.user_id = l.user_id) o
+						(SELECT x.lead_id, x.rep, x.state, x.assigned_at FROM pql.lead x WHERE x.user_id = l.user_id OFFSET 0)) o
 					WHERE o.lead_id <> l.lead_id AND o.rep = ANY (reps) AND o.state IN ('assigned', 'claimed', 'contacted', 'meeting')
 					ORDER BY o.assigned_at, o.lead_id LIMIT 1));
 			END IF;

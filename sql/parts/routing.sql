@@ -223,7 +223,9 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT r.email, r.team, r.zone, r.calendar, r.opens_at, r.day, pql.next_opening((r.day + 1)::timestamp AT TIME ZONE r.zone, r.calendar, r.zone),
 		r.daily_cap - (SELECT count(*) FROM pql.lead l WHERE l.rep = r.email AND l.counts_on = r.day)::int,
-		l.load, l.last_assigned_at
+		(SELECT count(*) FROM pql.lead l WHERE l.rep = r.email AND l.state IN ('assigned', 'claimed', 'contacted', 'meeting'))::int,
+		-- the last one counts on the latest day
+		(SELECT max(l.assigned_at) FROM pql.lead l WHERE l.rep = r.email AND l.counts_on = (SELECT max(d.counts_on) FROM pql.lead d WHERE d.rep = r.email))
 	FROM (
 		SELECT p.email, p.team, p.calendar, p.daily_cap, z.zone, o.opens_at, (o.opens_at AT TIME ZONE z.zone)::date AS day
 		FROM pql.rep p
@@ -232,9 +234,6 @@ BEGIN ATOMIC
 		CROSS JOIN LATERAL (SELECT pql.next_opening(as_of, p.calendar, z.zone) AS opens_at) o
 		WHERE CASE WHEN reps IS NULL THEN p.active ELSE p.email = ANY (reps) END
 	) r
-	CROSS JOIN LATERAL (
-		SELECT (count(*) FILTER (WHERE l.state IN ('assigned', 'claimed', 'contacted', 'meeting')))::int AS load, max(l.assigned_at) AS last_assigned_at
-		FROM pql.lead l WHERE l.rep = r.email) l
 	ORDER BY r.email;
 END;
 COMMENT ON FUNCTION pql.rep_capacity(timestamptz, text[]) IS 'How much each active rep (or each of those named) can take: a lead assigned at as_of counts on counts_on, the business day that opens_at (as_of, or when they open next) falls on, of which free are left (negative: over the cap); the next one opens at next_day_at. load: active leads.';
