@@ -151,7 +151,7 @@ BEGIN
 	VALUES (model, of_unit, role, team, control_share, as_of)
 	ON CONFLICT ON CONSTRAINT routing_pkey DO UPDATE SET role = EXCLUDED.role, team = EXCLUDED.team, control_share = EXCLUDED.control_share;
 	UPDATE pql.lead l SET next_at = as_of
-	WHERE l.model = start_routing.model AND l.state = 'not_routed' AND l.reason IS NULL AND l.triggered_at >= since;
+	WHERE l.model = start_routing.model AND (l.state = 'queued' OR l.state = 'not_routed' AND l.reason IS NULL AND l.triggered_at >= since);
 	IF NOT EXISTS (SELECT FROM pql.rep r WHERE r.active) THEN
 		RAISE NOTICE 'there are no active reps: leads queue until there are'
 			USING HINT = 'INSERT INTO pql.rep (email, name, timezone) VALUES (…).';
@@ -249,3 +249,20 @@ COMMENT ON FUNCTION pql.wake_queue() IS 'Trigger of what leads may be waiting fo
 REVOKE ALL ON FUNCTION pql.wake_queue() FROM PUBLIC;
 CREATE TRIGGER rep_wakes_queue AFTER INSERT OR UPDATE ON pql.rep FOR EACH STATEMENT EXECUTE FUNCTION pql.wake_queue();
 CREATE TRIGGER segment_rule_wakes_queue AFTER INSERT OR UPDATE OR DELETE ON pql.segment_rule FOR EACH STATEMENT EXECUTE FUNCTION pql.wake_queue();
+
+CREATE FUNCTION pql.keep_rep() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	leads int := count(*) FROM pql.lead l WHERE l.rep = OLD.email AND l.state IN ('assigned', 'claimed', 'contacted', 'meeting');
+BEGIN
+	IF leads = 0 THEN
+		RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+	END IF;
+	RAISE EXCEPTION '% has % open lead%', OLD.email, leads, CASE WHEN leads > 1 THEN 's' ELSE '' END
+		USING ERRCODE = 'foreign_key_violation', DETAIL = 'They would be nobody''s.',
+			HINT = format('Reassign them (pql.reassign). UPDATE pql.rep SET active = false WHERE email = %L; keeps new ones away meanwhile.', OLD.email);
+END
+$$;
+COMMENT ON FUNCTION pql.keep_rep() IS 'Trigger: a rep with open leads is neither deleted nor renamed.';
+CREATE TRIGGER rep_with_leads_stays BEFORE DELETE ON pql.rep FOR EACH ROW EXECUTE FUNCTION pql.keep_rep();
+CREATE TRIGGER rep_with_leads_keeps_name BEFORE UPDATE OF email ON pql.rep FOR EACH ROW WHEN (OLD.email <> NEW.email) EXECUTE FUNCTION pql.keep_rep();

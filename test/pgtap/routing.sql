@@ -78,6 +78,11 @@ SELECT t.refresh('2026-03-03 19:00') \g /dev/null
 SELECT is((SELECT ROW(l.state, l.counts_on, l.clock_started_at, l.first_touch_due_at)::text FROM t.lead('late1') l), ROW('assigned', '2026-03-04'::date, '2026-03-04 09:00+00'::timestamptz, '2026-03-04 13:00+00'::timestamptz)::text,
 	'off hours a lead counts toward the next business day, and its clock starts then');
 
+SELECT matches(t.error($$DELETE FROM pql.rep WHERE email = 'ann@sales.example'$$), '^23503 . ann@sales.example has \d+ open leads . .* . Reassign them', 'a rep with leads stays');
+SELECT matches(t.error($$UPDATE pql.rep SET email = 'anne@sales.example' WHERE email = 'ann@sales.example'$$), '^23503 ', 'and is not renamed');
+SELECT is(t.error($$DELETE FROM pql.rep WHERE email = 'off@sales.example'$$), 'no error', 'one without may go');
+INSERT INTO pql.rep (email, team, daily_cap, active) VALUES ('off@sales.example', 'inside_sales', 9, false);
+
 -- ---- whose it is already ----
 
 UPDATE pql.rep SET daily_cap = 20;
@@ -160,10 +165,29 @@ SELECT t.refresh('2026-03-05 10:00') \g /dev/null
 SELECT is(t.stands('after'), 'not_routed', 'new leads are not routed');
 SELECT ok(split_part(t.stands('while1'), ' ', 1) = 'assigned', 'what reps have goes on');
 
+SELECT is((t.lead('after')).next_at, NULL, 'and nobody looks at them');
+UPDATE pql.rep SET daily_cap = 0;
+SELECT pql.start_routing('trial', as_of => '2026-03-05 10:10') \g /dev/null
+SELECT t.qualify('stays', '2026-03-05 10:10') \g /dev/null
+SELECT t.refresh('2026-03-05 10:10') \g /dev/null
+SELECT is(t.stands('stays') || ', ' || t.told('stays'), 'queued cap, ', 'a medium lead waits');
+INSERT INTO pql.event (user_id, occurred_at, event) SELECT 'stays', '2026-03-05 10:11'::timestamptz - d * interval '1 day', 'session_start' FROM generate_series(0, 2) d;
+SELECT t.refresh('2026-03-05 10:11') \g /dev/null
+SELECT is((t.lead('stays')).tier || ' ' || t.told('stays'), 'high queued', 'when it rises the manager is told after all');
+SELECT t.refresh('2026-03-05 10:12') \g /dev/null
+SELECT is(t.told('stays'), 'queued', 'once');
+SELECT pql.stop_routing('trial') \g /dev/null
+SELECT t.refresh('2026-03-06 09:00'), t.refresh('2026-03-06 09:01') \g /dev/null
+SELECT is(t.stands('stays') || ' ' || ((t.lead('stays')).next_at > '2026-03-10'), 'queued cap true', 'what is queued when routing ends waits, and is not looked at in vain');
+UPDATE pql.rep SET daily_cap = 20;
+SELECT pql.start_routing('trial', as_of => '2026-03-06 09:02') \g /dev/null
+SELECT t.refresh('2026-03-06 09:02') \g /dev/null
+SELECT is(split_part(t.stands('stays'), ' ', 1), 'assigned', 'until it is routed again');
+
 SELECT pql.start_routing('trial', 0.5) \g /dev/null
-SELECT t.qualify('c' || n, '2026-03-05 11:00') FROM generate_series(1, 60) n \g /dev/null
-SELECT t.qualify('d1', '2026-03-05 11:00', company => 'co-c1') \g /dev/null
-SELECT t.refresh('2026-03-05 11:00') \g /dev/null
+SELECT t.qualify('c' || n, '2026-03-06 10:00') FROM generate_series(1, 60) n \g /dev/null
+SELECT t.qualify('d1', '2026-03-06 10:00', company => 'co-c1') \g /dev/null
+SELECT t.refresh('2026-03-06 10:00') \g /dev/null
 SELECT ok((SELECT count(*) FROM pql.lead WHERE state = 'control') BETWEEN 15 AND 45, 'some half of the accounts are held out');
 SELECT is((SELECT count(*) FROM pql.lead l WHERE l.state = 'control' AND (l.rep IS NOT NULL OR EXISTS (SELECT FROM pql.alert a WHERE a.lead_id = l.lead_id))), 0::bigint, 'nobody gets them or is told of them');
 SELECT is((t.lead('d1')).state = 'control', (t.lead('c1')).state = 'control', 'an account is held out as a whole');
