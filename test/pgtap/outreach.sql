@@ -510,7 +510,7 @@ SELECT matches(t.error($$SELECT * FROM pql.outreach_kit(t.id('tie'))$$), '^55000
 UPDATE pql.lead SET state = 'claimed' WHERE lead_id = t.id('tie');
 UPDATE pql.person SET opted_out_at = '2026-03-08 12:00' WHERE user_id = 'u4';
 SELECT is(t.error($$SELECT * FROM pql.render_outreach(t.id('tie'), 1, '2026-03-08 11:59:59.999999')$$), 'no error', 'before somebody unsubscribed');
-SELECT matches(t.error($$SELECT * FROM pql.render_outreach(t.id('tie'), 1, '2026-03-08 12:00')$$), '^55000 [|] lead \d+ has unsubscribed [|] Since 2026-03-08 12:00', 'and from then on');
+SELECT matches(t.error($$SELECT * FROM pql.render_outreach(t.id('tie'), 1, '2026-03-08 12:00')$$), '^55000 [|] lead \d+ has unsubscribed [|] Nothing is sent until the person opts in again', 'and from then on');
 UPDATE pql.person SET opted_out_at = NULL, suppressed_at = '2026-03-08 12:00' WHERE user_id = 'u4';
 SELECT matches(t.error($$SELECT * FROM pql.outreach_kit(t.id('tie'), '2026-03-08 12:00')$$), '^55000 [|] lead \d+ is on a do-not-contact list', 'a list of whom to leave alone');
 UPDATE pql.person SET suppressed_at = NULL WHERE user_id = 'u4';
