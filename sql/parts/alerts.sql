@@ -431,7 +431,9 @@ BEGIN
 	-- a receiver that says when it wants it does want it
 	last := give_up OR retry_after IS NULL AND a.attempts >= pql.most_attempts();
 	IF NOT last THEN
-		a.not_before := as_of + coalesce(retry_after, least(interval '5 seconds' * 2 ^ least(greatest(a.attempts - 1, 0), 12), interval '1 hour'));
+		a.not_before := as_of + coalesce(retry_after, least(interval '5 seconds' * 2 ^ least(greatest(a.attempts - 1, 0), 12), interval '1 hour')
+			-- and up to a fifth more, so that what failed together does not come back together
+			* (1 + (a.alert_id % 1000 * 7919 + a.attempts * 104729) % 1000 / 5000.0));
 	END IF;
 	UPDATE pql.alert x SET taken_until = NULL, last_error = coalesce(left(error, 1000), x.last_error), failed_at = CASE WHEN last THEN nack_alert.as_of END, not_before = a.not_before
 	WHERE x.alert_id = nack_alert.alert_id;
