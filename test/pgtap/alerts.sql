@@ -286,6 +286,18 @@ SELECT isnt(pql.post_lead_alert('not_known', 'lead:1042:x', 'any', l, '2026-03-0
 SET LOCAL client_min_messages = warning;
 SELECT is((SELECT payload FROM pql.alert WHERE dedupe_key = 'lead:1042:x'), '{"text": "Lead 1042: not known"}'::jsonb, 'is told in few');
 
+-- by a role with the rights that the relay's README names
+CREATE ROLE t_relay;
+GRANT USAGE ON SCHEMA pql, t TO t_relay;
+GRANT SELECT, UPDATE ON pql.alert TO t_relay;
+GRANT SELECT ON pql.channel, pql.calendar, pql.holiday TO t_relay;
+SELECT t.post('for the relay', 'us', '2026-03-10 13:00Z') \g /dev/null
+SET LOCAL ROLE t_relay;
+CREATE TEMP TABLE done AS SELECT a.dedupe_key, pql.nack_alert(a.alert_id, 'x', as_of => '2026-03-10 13:00Z') IS NOT NULL AS again, pql.ack_alert(a.alert_id) AS acknowledged
+	FROM pql.take_alerts('relay', 10, '1 minute', '{us}', '2026-03-10 13:00Z') a;
+RESET ROLE;
+SELECT results_eq('SELECT * FROM done', $$VALUES ('for the relay', true, true)$$, 'a relay needs few rights');
+
 -- what is refused
 SELECT alike(t.error(q), want, q)
 FROM (VALUES

@@ -93,6 +93,7 @@ main(int argc, char **argv)
 	const struct rlimit none = {0, 0};
 	const char *file = NULL;
 	bool check = false;
+	int status = 0;
 	Settings settings;
 
 	for (int i = 1; i < argc; i++)
@@ -120,6 +121,9 @@ main(int argc, char **argv)
 	/* a core dump would have the secrets in it */
 	setrlimit(RLIMIT_CORE, &none);
 	if (!settings_read(&settings, file))
-		return 2;
-	return check ? 0 : run(&settings);
+		status = 2;
+	else if (!check)
+		status = run(&settings);
+	settings_forget(&settings);
+	return status;
 }

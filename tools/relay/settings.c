@@ -34,6 +34,15 @@ url_ok(const char *url)
 	return false;
 }
 
+static void
+forget(char **words)
+{
+	if (*words != NULL)
+		explicit_bzero(*words, strlen(*words));
+	free(*words);
+	*words = NULL;
+}
+
 static bool
 set_address(Settings *s, const char *channel, const char *url, const char *where)
 {
@@ -47,7 +56,7 @@ set_address(Settings *s, const char *channel, const char *url, const char *where
 	{
 		if (strcmp(s->addresses[i].channel, channel) == 0)
 		{
-			free(s->addresses[i].url);
+			forget(&s->addresses[i].url);
 			s->addresses[i].url = need(strdup(url));
 			return true;
 		}
@@ -82,7 +91,7 @@ set_seconds(int *to, const char *key, const char *value, const char *where)
 static void
 set_text(char **to, const char *value)
 {
-	free(*to);
+	forget(to);
 	*to = *value != '\0' ? need(strdup(value)) : NULL;
 }
 
@@ -272,4 +281,18 @@ settings_read(Settings *s, const char *file)
 		return false;
 	}
 	return true;
+}
+
+void
+settings_forget(Settings *s)
+{
+	forget(&s->database);
+	forget(&s->signing_secret);
+	forget(&s->listen);
+	for (int i = 0; i < s->num_addresses; i++)
+	{
+		forget(&s->addresses[i].channel);
+		forget(&s->addresses[i].url);
+	}
+	s->num_addresses = 0;
 }

@@ -33,4 +33,7 @@ typedef struct Settings
  */
 extern bool settings_read(Settings *settings, const char *file);
 
+/* Forgets all of it, secrets for good. */
+extern void settings_forget(Settings *settings);
+
 #endif
