@@ -126,9 +126,10 @@ sub start_relay
 	{
 		open(STDERR, '>>', $log // "$dir/relay.log") or die;
 		open(STDOUT, '>&', \*STDERR) or die;
-		delete $ENV{$_} for grep { /^PQL_RELAY/ } keys %ENV;
 		# PQL_RELAY_UNDER: valgrind, say
-		exec(split(' ', $ENV{PQL_RELAY_UNDER} // ''), $relay, '--config', $file) or die;
+		my @under = split(' ', $ENV{PQL_RELAY_UNDER} // '');
+		delete $ENV{$_} for grep { /^PQL_RELAY/ } keys %ENV;
+		exec(@under, $relay, '--config', $file) or die;
 	}
 	push @all_relays, $pid;
 	return $pid;
