@@ -225,6 +225,11 @@ plan_answers();
 sql("SELECT pql.retry_alert(alert_id) FROM pql.alert WHERE dedupe_key = 'gone'");
 eventually('it is tried again when somebody asks for it', sub { delivered('gone') });
 
+post('nothing', 'elsewhere');
+sql("ALTER TABLE pql.alert ALTER payload DROP NOT NULL; UPDATE pql.alert SET payload = NULL, channel = 'other' WHERE dedupe_key = 'nothing'; NOTIFY pql_alert;");
+eventually('an alert without a message is given up', sub { alert('nothing', 'last_error') eq 'there is nothing to send' });
+is(times_received('nothing'), 0, 'and nothing is sent');
+
 stop_receiver();
 post('outage', 'default');
 eventually('a receiver that is away', sub { alert('outage', 'attempts') >= 1 && alert('outage', 'last_error') ne '' });

@@ -139,7 +139,7 @@ outbox_take(Outbox *o, const char *channel, Alert *alert)
 	{
 		alert->id = need(strdup(PQgetvalue(result, 0, 0)));
 		alert->dedupe_key = need(strdup(PQgetvalue(result, 0, 1)));
-		alert->payload = need(strdup(PQgetvalue(result, 0, 2)));
+		alert->payload = PQgetisnull(result, 0, 2) ? NULL : need(strdup(PQgetvalue(result, 0, 2)));
 	}
 	PQclear(result);
 	return any;

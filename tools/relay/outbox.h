@@ -13,7 +13,7 @@ typedef struct Alert
 {
 	char *id;
 	char *dedupe_key;
-	char *payload;
+	char *payload; /* NULL: there is nothing to send, its lead is gone */
 } Alert;
 
 typedef struct Outbox

@@ -79,6 +79,12 @@ start_next(Relay *r, Channel *c)
 	if (!outbox_take(&r->outbox, c->address->channel, &c->alert))
 		return;
 	c->look = true;
+	if (c->alert.payload == NULL)
+	{
+		c->outcome = (Outcome){.meaning = GIVE_UP, .words = "there is nothing to send"};
+		c->state = REPORTING;
+		return;
+	}
 	c->ready_at = now_ms() + PACE_MS;
 	if (webhook_start(&c->hook, r->multi, c->address->url, &c->alert, r->settings->timeout, c))
 		c->state = SENDING;
