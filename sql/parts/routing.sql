@@ -147,6 +147,11 @@ BEGIN
 		VALUES ('enterprise', 1, 500, NULL, 'ae'), ('mid_market', 2, 50, 499, 'inside_sales'), ('smb', 3, 1, 49, NULL), ('unknown', 4, NULL, NULL, 'sdr');
 	END IF;
 	PERFORM pql.ship_templates();
+	-- of large companies people want to hear at once
+	INSERT INTO pql.signal_alert (model, signal)
+	SELECT m.model, 'enterprise_signup' FROM pql.active_model m CROSS JOIN LATERAL pql.model_signals(m.document) s
+	WHERE m.model = start_routing.model AND s.signal = 'enterprise_signup' AND NOT EXISTS (SELECT FROM pql.routing r WHERE r.model = start_routing.model)
+	ON CONFLICT DO NOTHING;
 	INSERT INTO pql.routing AS o (model, unit, role, team, control_share, started_at)
 	VALUES (model, of_unit, role, team, control_share, as_of)
 	ON CONFLICT ON CONSTRAINT routing_pkey DO UPDATE SET role = EXCLUDED.role, team = EXCLUDED.team, control_share = EXCLUDED.control_share;

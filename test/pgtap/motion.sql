@@ -157,6 +157,13 @@ SELECT is((SELECT ROW(l.tier, l.first_touch_due_at, l.escalations)::text FROM t.
 
 -- ---- alerts about signals ----
 
+SELECT is((SELECT array_agg(model || ' ' || signal) FROM pql.signal_alert), '{"handoff enterprise_signup"}', 'of large companies people want to hear');
+INSERT INTO pql.account (account_id, name, employees) VALUES ('giant', 'Giant', 5000);
+INSERT INTO pql.person (user_id, email, account_id) VALUES ('g1', 'g1@giant.example', 'giant');
+SELECT t.refresh('2026-04-08 13:00') \g /dev/null
+SELECT is((SELECT array_agg(a.payload ->> 'text') FROM pql.alert a WHERE a.kind = 'signal'), '{"enterprise signup: g1@giant.example, Giant, 5000 employees"}', 'and do at once');
+DELETE FROM pql.alert WHERE kind = 'signal';
+
 SELECT matches(t.error($$INSERT INTO pql.signal_alert VALUES ('trial', 'activate')$$), '^42704 . model "trial" has no signal "activate" . .* . Did you mean "activated"', 'a signal that there is not');
 SELECT matches(t.error($$INSERT INTO pql.signal_alert VALUES ('nothing', 'activated')$$), '^42704 . model "nothing" has no signal', 'nor such a model');
 INSERT INTO pql.signal_alert VALUES ('trial', 'activated', 'boss'), ('trial', 'tier:medium', NULL);

@@ -12,7 +12,7 @@ BEGIN;
 -- The shipped models are valid, and are stored as their first version.
 SELECT v.model, v.version, v.shipped_in = pql.version() AS shipped, a.version AS active
 FROM pql.model_version v JOIN pql.active_model a USING (model) ORDER BY v.model;
-SELECT v.model, c.* FROM pql.model_version v, pql.check_model(pql.model_text(v.model)) c ORDER BY 1, 2;
+SELECT v.model, c.* FROM pql.model_version v, pql.check_model(pql.model_text(v.model, v.version)) c ORDER BY 1, 2;
 SELECT v.model, c.* FROM pql.model_version v, pql.check_model(v.document) c ORDER BY 1, 2;
 
 -- The trial model alone tells qualified_at exactly: all it asks is anchored and latches.
