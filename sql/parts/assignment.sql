@@ -45,7 +45,7 @@ BEGIN
 	SELECT p.* INTO c FROM pql.rep_capacity(as_of, ARRAY[rep]) p;
 	SELECT r.first_touch, r.business INTO t FROM pql.tier_rules(of_lead.model) r WHERE r.tier = of_lead.tier;
 	l := pql.log_event(of_lead, 'pql_routed', as_of, details || jsonb_build_object('sdr_id', rep, 'reason', reason, 'segment', of_lead.segment,
-		'flags', CASE WHEN c.free < 1 THEN pql.flagged(of_lead.flags, 'over_cap') ELSE of_lead.flags END, 'counts_on', c.counts_on, 'clock_started_at', c.opens_at,
+		'flags', CASE WHEN c.free < 1 THEN pql.flagged(pql.lasting_flags(of_lead.flags), 'over_cap') ELSE pql.lasting_flags(of_lead.flags) END, 'counts_on', c.counts_on, 'clock_started_at', c.opens_at,
 		-- who hands a lead on hands on its deadline
 		'first_touch_due_at', coalesce(of_lead.first_touch_due_at, pql.first_touch_due(coalesce(t.first_touch, '4 hours'), coalesce(t.business, true), as_of, c.opens_at, c.calendar, c.timezone))), external_id);
 	PERFORM pql.tell('assigned', l, as_of);
@@ -60,6 +60,13 @@ BEGIN ATOMIC
 	SELECT CASE WHEN flag IS NULL OR flag = ANY (flags) THEN flags ELSE flags || flag END;
 END;
 COMMENT ON FUNCTION pql.flagged(text[], text) IS 'The flags with one more; NULL: as they are.';
+
+CREATE FUNCTION pql.lasting_flags(flags text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT ARRAY(SELECT f.flag FROM unnest(flags) WITH ORDINALITY f (flag, n) WHERE f.flag IN ('hand_raiser', 'outside_icp', 'deal_for_ae') ORDER BY f.n);
+END;
+COMMENT ON FUNCTION pql.lasting_flags(text[]) IS 'The flags that tell of the lead; the others tell of one assignment.';
 
 CREATE FUNCTION pql.route_leads(ids bigint[], as_of timestamptz) RETURNS int
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -82,8 +89,10 @@ DECLARE
 	loads int[];
 	assigned timestamptz[];
 	turns int[];
+	candidates int[];
 	chosen int;
 	only_rep int;
+	early boolean;
 	of_team text;
 	reason text;
 	waits text;
@@ -99,7 +108,8 @@ BEGIN
 	FOR f IN
 		SELECT o AS lead, r.role, r.team, t.rank, t.first_touch, t.business, a.crm_owner, s.segment, s.team AS segment_team,
 			coalesce(r.role = 'hand_raisers' OR 'hand_raiser' = ANY (o.flags), false) AS hand_raiser,
-			CASE WHEN o.reason = 'released' THEN (SELECT e.details ->> 'sdr_id' FROM pql.lead_event e WHERE e.user_id = o.user_id AND e.lead_id = o.lead_id AND e.event = 'pql_released'
+			-- nobody has had it since
+			CASE WHEN o.state = 'queued' AND o.assigned_at IS NOT NULL AND o.rep IS NULL THEN (SELECT e.details ->> 'sdr_id' FROM pql.lead_event e WHERE e.user_id = o.user_id AND e.lead_id = o.lead_id AND e.event = 'pql_released'
 				ORDER BY e.event_id DESC LIMIT 1) END AS released_by
 		FROM pql.lead o
 		JOIN pql.routing r ON r.model = o.model
@@ -114,11 +124,18 @@ BEGIN
 	LOOP
 		l := f.lead;
 		l.segment := coalesce(f.segment, l.segment);
-		flags := CASE WHEN f.hand_raiser THEN pql.flagged(l.flags, 'hand_raiser') ELSE l.flags END;
+		flags := pql.lasting_flags(l.flags);
+		IF f.hand_raiser THEN
+			flags := pql.flagged(flags, 'hand_raiser');
+		END IF;
+		-- who waits for another day gets what is freed of this one, before those who come later
+		early := l.state = 'queued' AND l.reason IN ('cap', 'behind_queue') AND l.queued_until > as_of;
 		IF f.hand_raiser AND EXISTS (SELECT FROM pql.score s WHERE s.user_id = l.user_id AND 'outside_icp' = ANY (s.exclusions)) THEN
 			flags := pql.flagged(flags, 'outside_icp');
 		END IF;
 		chosen := NULL;
+		only_rep := NULL;
+		of_team := NULL;
 		waits := NULL;
 		until := NULL;
 
@@ -126,7 +143,6 @@ BEGIN
 			waits := 'paused';
 		ELSE
 			-- whose it is already
-			only_rep := NULL;
 			IF nullif(btrim(f.crm_owner), '') IS NOT NULL AND f.released_by IS NULL THEN
 				SELECT array_position(reps, p.email) INTO only_rep FROM pql.rep p WHERE lower(p.email) = lower(btrim(f.crm_owner)) OR p.crm_id = btrim(f.crm_owner) OR lower(p.name) = lower(btrim(f.crm_owner))
 				ORDER BY lower(p.email) = lower(btrim(f.crm_owner)) DESC, (p.crm_id = btrim(f.crm_owner)) DESC, p.email LIMIT 1;
@@ -154,32 +170,37 @@ BEGIN
 			IF chosen IS NULL THEN
 				IF only_rep IS NOT NULL THEN
 					reason := 'same_account';
+					of_team := teams[only_rep];
 				ELSE
 					reason := CASE WHEN f.hand_raiser THEN 'hand_raiser' WHEN f.team IS NOT NULL THEN 'team' ELSE 'segment' END;
 					of_team := coalesce(f.team, f.segment_team, CASE WHEN f.hand_raiser OR f.segment IS NULL THEN 'sdr' END);
 					IF of_team IS NULL THEN
 						IF (l.state, l.reason) IS DISTINCT FROM ('not_routed', 'automated') THEN
 							l := pql.log_event(l, 'pql_not_routed', as_of, jsonb_build_object('reason', 'automated', 'segment', l.segment));
+							PERFORM pql.save_lead(l);
 						END IF;
-						l := pql.save_lead(l);
 						CONTINUE;
-					ELSIF NOT of_team = ANY (teams) THEN
+					ELSIF NOT coalesce(of_team = ANY (teams), false) AND cardinality(reps) > 0 THEN
 						-- better somebody else than nobody
-						flags := CASE WHEN cardinality(reps) > 0 THEN pql.flagged(flags, 'team_empty') ELSE flags END;
-						of_team := NULL;
+						flags := pql.flagged(flags, 'team_empty');
 					END IF;
 				END IF;
-				SELECT i INTO chosen FROM generate_subscripts(reps, 1) i
-				WHERE free[i] > 0 AND reps[i] IS DISTINCT FROM f.released_by AND CASE WHEN only_rep IS NOT NULL THEN i = only_rep ELSE of_team IS NULL OR teams[i] = of_team END
-				ORDER BY loads[i], assigned[i] NULLS FIRST, turns[i], reps[i] LIMIT 1;
-				IF chosen IS NULL THEN
-					SELECT min(next_days[i]) INTO until FROM generate_subscripts(reps, 1) i
-					WHERE reps[i] IS DISTINCT FROM f.released_by AND CASE WHEN only_rep IS NOT NULL THEN i = only_rep ELSE of_team IS NULL OR teams[i] = of_team END;
-					waits := CASE WHEN until IS NULL THEN 'no_rep' ELSE 'cap' END;
-				ELSIF opens[chosen] > as_of AND queue_opens <= opens[chosen] THEN
+				candidates := ARRAY(SELECT i FROM generate_subscripts(reps, 1) i
+					WHERE reps[i] IS DISTINCT FROM f.released_by AND CASE WHEN only_rep IS NOT NULL THEN i = only_rep ELSE teams[i] = of_team OR 'team_empty' = ANY (flags) END);
+				SELECT i INTO chosen FROM unnest(candidates) i
+				WHERE free[i] > 0 AND CASE WHEN early THEN opens[i] <= as_of
 					-- those who wait for the same day go by tier, not by the hour at which they came
+					ELSE opens[i] <= as_of OR (queue_opens <= opens[i]) IS NOT TRUE END
+				ORDER BY loads[i], assigned[i] NULLS FIRST, turns[i], reps[i] LIMIT 1;
+				IF chosen IS NULL AND early THEN
+					waits := l.reason;
+					until := l.queued_until;
+				ELSIF chosen IS NULL AND EXISTS (SELECT FROM unnest(candidates) i WHERE free[i] > 0) THEN
 					waits := 'behind_queue';
 					until := queue_opens;
+				ELSIF chosen IS NULL THEN
+					until := (SELECT min(next_days[i]) FROM unnest(candidates) i);
+					waits := CASE WHEN until IS NULL THEN 'no_rep' ELSE 'cap' END;
 				END IF;
 			END IF;
 		END IF;
@@ -189,8 +210,8 @@ BEGIN
 				l := pql.log_event(l, 'pql_queued', as_of, jsonb_build_object('reason', waits, 'until', until, 'segment', l.segment, 'flags', flags, 'pause', pause));
 			END IF;
 			-- also of one that has risen since it queued; once
-			IF f.rank = 1 AND waits IN ('cap', 'no_rep') AND NOT EXISTS (SELECT FROM pql.alert x WHERE x.user_id = l.user_id AND x.lead_id = l.lead_id AND x.kind = 'queued') THEN
-				PERFORM pql.tell('queued', l, as_of, jsonb_build_object('team', coalesce(of_team, f.segment_team)));
+			IF f.rank = 1 AND waits <> 'paused' AND NOT EXISTS (SELECT FROM pql.alert x WHERE x.user_id = l.user_id AND x.lead_id = l.lead_id AND x.kind = 'queued') THEN
+				PERFORM pql.tell('queued', l, as_of, jsonb_build_object('team', of_team));
 			END IF;
 			IF waits = 'cap' THEN
 				queue_opens := least(queue_opens, until);
@@ -208,7 +229,7 @@ BEGIN
 			n := n + 1;
 			PERFORM pql.tell('assigned', l, as_of);
 		END IF;
-		PERFORM pql.save_lead(l);
+		PERFORM pql.save_lead(l) WHERE l IS DISTINCT FROM f.lead OR l.next_at <= as_of;
 	END LOOP;
 	RETURN n;
 END

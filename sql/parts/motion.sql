@@ -140,7 +140,6 @@ DECLARE
 	barrier text;
 	new_signals text[];
 	rank int;
-	new_rank int;
 	rise record;
 	calendar text;
 	zone text;
@@ -180,7 +179,11 @@ BEGIN
 			new_signals := ARRAY(SELECT s FROM unnest(verdict.signals) s JOIN pql.scoring_points(l.model) p ON p.signal = s
 				WHERE NOT s = ANY (l.signals) AND p.points >= CASE l.disposition WHEN 'no_response' THEN 3 ELSE 1 END);
 			IF new_signals <> '{}' AND l.converted_at IS NULL AND pql.contact_barrier(l.user_id, as_of) IS NULL THEN
-				l := pql.log_event(l, 'lead_reopened', as_of, jsonb_build_object('was', l.disposition, 'new_signals', new_signals, 'signals_met', verdict.signals));
+				SELECT t.rank INTO rank FROM pql.tier_rules(l.model) t WHERE t.tier = l.tier;
+				SELECT t.rank INTO rise FROM pql.tier_rules(l.model) t WHERE t.tier = verdict.tier;
+				l := pql.log_event(l, 'lead_reopened', as_of, jsonb_build_object('was', l.disposition, 'new_signals', new_signals, 'signals_met', verdict.signals,
+					-- with the tier that it has come to
+					'pql_score', CASE WHEN rise.rank < coalesce(rank, 999) THEN verdict.score END, 'priority_tier', CASE WHEN rise.rank < coalesce(rank, 999) THEN verdict.tier END));
 				INSERT INTO pql.fact (subject, name, value, source, recorded_at) VALUES (l.user_id, 'lead.disposition', 'null', 'pql.lead', as_of)
 				ON CONFLICT (subject, name, recorded_at) DO UPDATE SET value = EXCLUDED.value;
 			END IF;
@@ -257,6 +260,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS
 DECLARE
 	users text[];
 	to_route bigint[] := '{}';
+	waiting text[];
 	f record;
 	l pql.lead;
 	before pql.lead;
@@ -304,6 +308,12 @@ BEGIN
 		END IF;
 	END LOOP;
 	IF to_route <> '{}' THEN
+		-- nobody who comes now overtakes those who wait
+		waiting := ARRAY(SELECT DISTINCT o.user_id FROM pql.lead o WHERE o.state = 'queued' AND o.reason IN ('cap', 'behind_queue') AND o.lead_id <> ALL (to_route));
+		IF waiting <> '{}' THEN
+			waiting := pql.try_lock_users(waiting);
+			to_route := to_route || ARRAY(SELECT o.lead_id FROM pql.lead o WHERE o.user_id = ANY (waiting) AND o.state = 'queued' AND o.reason IN ('cap', 'behind_queue') AND o.lead_id <> ALL (to_route));
+		END IF;
 		PERFORM pql.route_leads(to_route, as_of);
 	END IF;
 	RETURN n;

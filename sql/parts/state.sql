@@ -142,6 +142,7 @@ CREATE TABLE pql.lead (
 CREATE UNIQUE INDEX lead_by_id ON pql.lead (lead_id);
 CREATE INDEX lead_by_next ON pql.lead (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX lead_by_rep ON pql.lead (rep, counts_on);
+CREATE INDEX lead_queued ON pql.lead (lead_id) WHERE state = 'queued';
 CREATE INDEX lead_at_work ON pql.lead (rep) WHERE state IN ('assigned', 'claimed', 'contacted', 'meeting');
 CREATE INDEX lead_by_account ON pql.lead (account_id) WHERE account_id IS NOT NULL;
 COMMENT ON TABLE pql.lead IS 'One row each time a subject qualifies: one a trial, of other models numbered. What is here stays, whatever the verdict becomes.';

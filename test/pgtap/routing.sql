@@ -219,13 +219,13 @@ SELECT pql.stop_routing('trial') \g /dev/null
 SELECT pql.put_model(pql.adapt('trial', '{"tiers": [{"tier": "high", "when": {"score": {"at_least": 7}}, "first_touch": "1 hour", "route": "at_once"}, {"tier": "medium", "when": {"score": {"at_least": 4}}}]}')) \g /dev/null
 UPDATE pql.rep SET daily_cap = 20;
 SELECT pql.start_routing('trial') \g /dev/null
-SELECT t.qualify('quiet', '2026-03-20 10:00') \g /dev/null
-SELECT t.refresh('2026-03-20 10:00') \g /dev/null
+SELECT t.qualify('quiet', '2026-03-30 10:00') \g /dev/null
+SELECT t.refresh('2026-03-30 10:00') \g /dev/null
 SELECT is(t.stands('quiet'), 'not_routed tier_not_routed', 'a tier without a route waits');
-INSERT INTO pql.event (user_id, occurred_at, event) SELECT 'quiet', '2026-03-20 10:30'::timestamptz + d * interval '1 day', 'session_start' FROM generate_series(-2, 0) d;
-SELECT t.refresh('2026-03-20 10:30') \g /dev/null
+INSERT INTO pql.event (user_id, occurred_at, event) SELECT 'quiet', '2026-03-30 10:30'::timestamptz + d * interval '1 day', 'session_start' FROM generate_series(-2, 0) d;
+SELECT t.refresh('2026-03-30 10:30') \g /dev/null
 SELECT is(split_part(t.stands('quiet'), ' ', 1), 'assigned', 'until it rises');
-SELECT is((t.lead('quiet')).first_touch_due_at, '2026-03-20 11:30+00', 'an hour is an hour, where it is no business hour');
+SELECT is((t.lead('quiet')).first_touch_due_at, '2026-03-30 11:30+00', 'an hour is an hour, where it is no business hour');
 SELECT is(t.story('quiet'), 'pql_triggered pql_not_routed tier_raised pql_routed', 'as its log says');
 
 SELECT is_empty($$SELECT * FROM t.unlike_log()$$, 'every lead is what its log says');
