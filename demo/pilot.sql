@@ -1,11 +1,13 @@
 -- Four simulated weeks of work with the leads of demo/simulate.sql's company: two reps, from Monday 2026-10-05 on.
 --
 --   psql -f demo/simulate.sql -f demo/pilot.sql                into a database with the extension, tables empty
---   psql -v step=1 -v seed=2 -v days=28 -f demo/pilot.sql
+--   psql -v step=1 -v seed=2 -v days=28 -v others=on -f demo/pilot.sql
 --
 -- What demo/simulate.sql wrote is put aside, and comes into pql's tables as simulated time passes: seconds, hours or a day after it happened,
 -- as loaders bring it. Every "step" minutes (1: each of the 40,320 minutes; 5 unless told) what has come by then is loaded, the reps do what
--- they do, and CALL pql.refresh(as_of). Nights and Saturdays and Sundays go in steps of 15 minutes, where step is less than that and not 1.
+-- they do, and CALL pql.refresh(as_of). But for step 1, nights, Saturdays and Sundays go in steps of 15 minutes (60 where step is 15 or more).
+--
+-- Models that route nothing are set aside unless others is on: judging by three models takes three times as long.
 --
 -- One rep works in Berlin, with lunch, short Fridays and holidays, and calls pql's functions; the other in New York, in a CRM whose table of
 -- tasks pql reads. What they do follows from what the log says and from dice, which are a hash as in demo/simulate.sql: some leads are
@@ -29,10 +31,11 @@
 \else
 	\set days 28
 \endif
-\if :{?refreshed_from}
+\if :{?others}
 \else
-	\set refreshed_from '2026-10-05 00:00+00'
+	\set others off
 \endif
+\set beginning '2026-10-05 00:00+00'
 
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
@@ -363,8 +366,8 @@ BEGIN
 		loaded := as_of;
 		next := minute + make_interval(mins => step);
 		-- nobody works, little happens
-		IF step BETWEEN 2 AND 14 AND (extract(isodow FROM minute) > 5 OR extract(hour FROM minute) NOT BETWEEN 6 AND 22) THEN
-			next := minute + interval '15 minutes';
+		IF step > 1 AND (extract(isodow FROM minute) > 5 OR extract(hour FROM minute) NOT BETWEEN 6 AND 22) THEN
+			next := minute + make_interval(mins => CASE WHEN step < 15 THEN 15 ELSE 60 END);
 		END IF;
 		minute := next;
 	END LOOP;
@@ -376,11 +379,16 @@ $$;
 -- ------------------------------------------------------------------------------------------------
 
 -- What there is before is history, found all at once; nobody is alerted of it.
-SELECT pilot.load('-infinity', :'refreshed_from');
-CALL pql.refresh(:'refreshed_from');
-ANALYZE pql.event, pql.person, pql.account, pql.trial, pql.state, pql.score, pql.change, pql.lead, pql.lead_event;
-INSERT INTO pilot.refreshed SELECT :'refreshed_from', '-infinity', 0, pilot.log_position();
-SELECT pql.start_routing('trial', control_share => 0.1, team => 'sdr', as_of => :'refreshed_from');
+\if :others
+\else
+	SELECT FROM pql.active_model m CROSS JOIN LATERAL pql.deactivate_model(m.model) WHERE m.model <> 'trial' \g /dev/null
+\endif
+SELECT FROM pilot.load('-infinity', :'beginning') \g /dev/null
+ANALYZE pql.event, pql.person, pql.account, pql.trial, pql.fact, pql.change;
+CALL pql.refresh(:'beginning');
+ANALYZE pql.state, pql.score, pql.change, pql.lead, pql.lead_event;
+INSERT INTO pilot.refreshed SELECT :'beginning', '-infinity', 0, pilot.log_position();
+SELECT FROM pql.start_routing('trial', control_share => 0.1, team => 'sdr', as_of => :'beginning') \g /dev/null
 UPDATE pql.routing SET ae_from = 2500;
-CALL pilot.run(:'refreshed_from', timestamptz :'refreshed_from' + make_interval(days => :days), :step);
+CALL pilot.run(:'beginning', timestamptz :'beginning' + make_interval(days => :days), :step);
 RESET client_min_messages;
