@@ -23,8 +23,8 @@ my %checked;    # how often it was
 
 sub found { my ($what, @words) = @_; push @{ $wrong{$what} }, join('', @words); return; }
 
-# Checks one thing: what, whether it holds, and words for when it does not.
-sub holds
+# Checks one thing: what, whether it holds (a scalar), and words for when it does not.
+sub holds($$@)
 {
 	my ($what, $holds, @words) = @_;
 	$checked{$what}++;
@@ -192,16 +192,23 @@ sub candidates
 {
 	my ($l) = @_;
 	my $account = $l->{account_id};
+	# who gave it back does not get it again at once
+	my $not = $l->{released_by} // '';
 	if (defined $account)
 	{
 		my $owner = $owner{$account};
-		return ('owner', $owner) if defined $owner && $rep{$owner} && $rep{$owner}{active};
+		return ('owner', $owner) if defined $owner && $owner ne $not && $rep{$owner} && $rep{$owner}{active};
 		# whoever has another one of the account
-		my ($first) = sort { $a->{assigned_at} <=> $b->{assigned_at} } grep { defined $_->{account_id} && $_->{account_id} eq $account && $_ != $l && worked($_) && $rep{ $_->{rep} }{active} } values %lead;
+		my ($first) = sort { $a->{assigned_at} <=> $b->{assigned_at} }
+			grep { defined $_->{account_id} && $_->{account_id} eq $account && $_ != $l && worked($_) && $_->{rep} ne $not && $rep{ $_->{rep} }{active} } values %lead;
 		return ('same_account', $first->{rep}) if $first;
 	}
-	return ('team', sort grep { $rep{$_}{active} && $rep{$_}{team} eq $team } keys %rep);
+	my @team = grep { $rep{$_}{active} && $rep{$_}{team} eq $team } sort keys %rep;
+	my @others = grep { $_ ne $not } @team;
+	return ('team', @others ? @others : @team);
 }
+
+sub takes { my ($l, $r) = @_; my ($way, @reps) = candidates($l); return $way ne 'owner' && grep { $_ eq $r } @reps; }
 
 # Does one come before the other?
 sub before
@@ -263,12 +270,15 @@ my %on = (
 		}
 		elsif ($d->{reason} eq 'behind_queue')
 		{
-			holds('queued behind others when there are others before it', (grep { $_ != $l && $_->{state} eq 'queued' && before($_, $l) < 0 } values %lead), named($l), ' at ', shown($t));
+			# who waits for the same day goes by tier, not by the hour of the night
+			my @others = grep { my $q = $_; $q != $l && $q->{state} eq 'queued' && $q->{reason} ne 'paused' && grep { takes($q, $_) } @reps } values %lead;
+			my ($open) = grep { is_open($rep{$_}{table}, $t) && free($_, $t) > 0 } @reps;
+			holds('queued behind others when others wait for the same day', @others && !$open, named($l), ' at ', shown($t), ", $way @reps: ", scalar(@others), ' others wait; at work with a place: ', $open // 'nobody');
 		}
 		else { found('a queued lead has a reason that is known', $d->{reason}, ' ', named($l)); }
 		@$l{qw(reason queued_until flags)} = ($d->{reason}, $until, $d->{flags});
 		push @{ $step{queued} }, $l if %step;
-		expect_alert('a high lead that queues for the cap alerts the manager', 'queued', $l, $t, 'managers') if $l->{tier} eq 'high' && $d->{reason} =~ /^(cap|behind_queue)$/ && !$pause{routing};
+		expect_alert('a high lead that queues alerts the manager', 'queued', $l, $t, 'managers') if $l->{tier} eq 'high' && $d->{reason} =~ /^(cap|behind_queue)$/ && !$pause{routing} && !$l->{manager_knows}++;
 	},
 	pql_routed => sub {
 		my ($l, $d, $t) = @_;
@@ -283,8 +293,9 @@ my %on = (
 		else
 		{
 			holds('nothing is routed while routing is paused', !$pause{routing}, named($l), ' at ', shown($t));
-			if ($why eq 'reopened') { holds('who had a lead that is reopened gets it again', same($l->{rep}, $r), named($l), " to $r"); }
-			else { holds('owner, then account, then team', $why eq $way && (grep { $_ eq $r } @reps), named($l), " to $r as $why at ", shown($t), ", not $way: @reps"); }
+			if ($why eq 'claimed') { }    # a row of the CRM
+			elsif ($why eq 'reopened') { holds('who had a lead that is reopened gets it again', same($l->{rep}, $r), named($l), " to $r"); }
+			else { holds('owner, then account, then team', ($why eq $way || defined $l->{released_by}) && (grep { $_ eq $r } @reps), named($l), " to $r as $why at ", shown($t), ", not $way: @reps"); }
 			if ($why eq 'team')
 			{
 				my @open = grep { free($_, $t) > 0 } @reps;
@@ -294,13 +305,23 @@ my %on = (
 				my ($longest) = sort { ($last_assigned{$a} // 0) <=> ($last_assigned{$b} // 0) } @light;
 				holds('at the same load who has waited longest', ($last_assigned{$r} // 0) == ($last_assigned{$longest} // 0), named($l), " to $r at ", shown($t)) if @light > 1 && grep { $_ eq $r } @light;
 			}
-			push @{ $step{routed} }, [ $l, $r, $why, $l->{state} eq 'queued' ? 1 : 0 ];
+			if ($why =~ /^(team|same_account)$/)
+			{
+				for my $q (grep { $_->{state} eq 'queued' && $_ != $l && before($_, $l) < 0 } values %lead)
+				{
+					holds('the highest tier first, then the earliest qualified', !takes($q, $r), named($l), " to $r as $why at ", shown($t), ', before ', named($q), " ($q->{reason} until ", shown($q->{queued_until}), ')');
+				}
+			}
 		}
 		holds('no cap is exceeded, but by owners and managers', $free > 0 || $why =~ /^(owner|reassigned)$/, named($l), " to $r as $why at ", shown($t));
 		holds('and that is flagged', $over || $free > 0, named($l), " to $r as $why at ", shown($t));
-		holds('what is in the cap is not flagged', !$over || $free < 1 || flag($l, 'over_cap'), named($l), " to $r as $why at ", shown($t));
-		my $inactive = defined $l->{account_id} && defined $owner{ $l->{account_id} } && $rep{ $owner{ $l->{account_id} } } && !$rep{ $owner{ $l->{account_id} } }{active};
-		holds('an owner who is away is flagged', ($inactive ? 1 : 0) == ((grep { $_ eq 'owner_inactive' } @{ $d->{flags} }) ? 1 : 0), named($l), ' at ', shown($t)) if %step && $why ne 'reopened';
+		holds('what is in the cap is not flagged', !$over || $free < 1, named($l), " to $r as $why at ", shown($t));
+		# also one who is no rep at all
+		my $owner = defined $l->{account_id} ? $owner{ $l->{account_id} } : undef;
+		my $inactive = defined $owner && !($rep{$owner} && $rep{$owner}{active});
+		my $says_so = grep { $_ eq 'owner_inactive' } @{ $d->{flags} };
+		holds('an owner who is away is flagged', $says_so || !$inactive, named($l), ' at ', shown($t)) if %step && $why =~ /^(team|same_account)$/;
+		holds('one who is there is not', !$says_so || $inactive, named($l), " to $r as $why at ", shown($t)) if %step;
 		holds('the business day it counts toward', $d->{counts_on} eq counts_on($c, $t), named($l), " $d->{counts_on}");
 		holds('the clock starts at assignment or the next opening', instant($d->{clock_started_at}) == opening($c, $t), named($l), ' ', $d->{clock_started_at});
 		my $due = $l->{first_touch_due_at} // deadline($l, $t, $r);
@@ -313,6 +334,7 @@ my %on = (
 		# unclaimed is said once of each rep who has it, overdue once of the lead
 		$l->{escalations} = [ grep { $_ eq 'deadline' } @{ $l->{escalations} } ];
 		$last_assigned{$r} = $t;
+		delete $l->{released_by};
 		$facts{assigned}{"$r $d->{counts_on}"}{ $l->{lead_id} } = 1;
 	},
 	pql_claimed => sub {
@@ -324,7 +346,7 @@ my %on = (
 	pql_released => sub {
 		my ($l, $d, $t) = @_;
 		holds('who releases a lead had it', worked($l) && $l->{rep} eq $d->{sdr_id}, named($l));
-		@$l{qw(state reason queued_until rep counts_on claimed_at)} = ('queued', 'released', $t, undef, undef, undef);
+		@$l{qw(state reason queued_until rep counts_on claimed_at released_by)} = ('queued', 'released', $t, undef, undef, undef, $d->{sdr_id});
 	},
 	outreach_sent => sub {
 		my ($l, $d, $t) = @_;
@@ -414,6 +436,7 @@ my %on = (
 			holds('a rise in tier while untouched: the earlier deadline', same(instant($d->{first_touch_due_at}) // $l->{first_touch_due_at}, $due), named($l), ' at ', shown($t), ': ', $d->{first_touch_due_at} // 'none', ', not ', shown($due));
 		}
 		$l->{first_touch_due_at} = instant($d->{first_touch_due_at}) // $l->{first_touch_due_at};
+		expect_alert('a lead that rises to high in the queue alerts the manager', 'queued', $l, $t, 'managers') if $l->{state} eq 'queued' && $rank{ $l->{tier} } == 1 && ($l->{reason} // '') =~ /^(cap|behind_queue)$/ && !$pause{routing} && !$l->{manager_knows}++;
 	},
 	pql_escalated => sub {
 		my ($l, $d, $t) = @_;
@@ -463,18 +486,6 @@ sub settled
 	{
 		holds('every triggered lead is routed, queued, held out, or not routed with a reason', !$l->{new}, named($l), ' at ', shown($t));
 	}
-	# the order in which places were given: nobody waits whom somebody behind has overtaken
-	for my $given (@{ $step{routed} // [] })
-	{
-		my ($l, $r, $why) = @$given;
-		next if $why ne 'team';
-		for my $q (grep { $_->{state} eq 'queued' } values %lead)
-		{
-			next if $q->{reason} eq 'released' && $q->{queued_until} == $t;
-			my ($way, @reps) = candidates($q);
-			holds('the highest tier first, then the earliest qualified', before($q, $l) > 0 || !grep({ $_ eq $r } @reps), named($l), " to $r at ", shown($t), ', before ', named($q), " ($q->{reason})") if $way ne 'owner';
-		}
-	}
 	for my $l (values %lead)
 	{
 		next if $l->{state} =~ /^(closed|control|not_routed)$/;
@@ -484,13 +495,6 @@ sub settled
 			my ($way, @reps) = candidates($l);
 			if (!$pause{routing} && @reps)
 			{
-				# somebody has places: all go to who is before, or it is not the next business day yet
-				my $places = 0;
-				$places += $_ > 0 ? $_ : 0 for map { free($_, $t) } @reps;
-				my $ahead = grep { $_ != $l && $_->{state} eq 'queued' && before($_, $l) < 0 } values %lead;
-				my $waits = defined $l->{queued_until} && $l->{queued_until} > $t && !is_open($rep{ $reps[0] }{table}, $t);
-				my ($open) = grep { is_open($rep{$_}{table}, $t) && free($_, $t) > 0 } @reps;
-				holds('nobody waits while somebody at work has a place', !$open || $ahead >= $places, named($l), " $l->{reason} until ", shown($l->{queued_until}), ', at ', shown($t), ": $open has ", $open ? free($open, $t) : '', ", $ahead ahead, $way");
 				holds('the queue is tried again when it said', !(defined $l->{queued_until} && $l->{queued_until} <= $t), named($l), " $l->{reason}, at ", shown($t));
 			}
 			holds('while routing is paused, nobody is queued for anything else', $l->{reason} ne 'paused' || $pause{routing}, named($l), ' at ', shown($t));
@@ -645,7 +649,7 @@ sub check
 				judge_try('CRM', $a->{kind}, $l, $by_crm{ $a->{rep} // '' }, $a, $t, 0, '');
 			}
 			push @{ $step{new} }, $l if %step && $e->{event} eq 'pql_triggered';
-			holds('what refresh notes is as of it', $t == $step{t} || $e->{event} !~ /^(pql_triggered|pql_routed|pql_queued|pql_escalated|tier_raised|lead_closed|lead_reopened)$/, "lead $id: $e->{event} at ", shown($t)) if %step;
+			holds('what refresh notes is as of it', $t == $step{t} || ($e->{details}{reason} // '') eq 'claimed' || $e->{event} !~ /^(pql_triggered|pql_routed|pql_queued|pql_escalated|tier_raised|lead_closed|lead_reopened)$/, "lead $id: $e->{event} at ", shown($t)) if %step;
 			my $does = $on{ $e->{event} };
 			if ($does) { $does->($l, $e->{details}, $t); } else { found('every event is known', $e->{event}); }
 			push @taken, $e;
@@ -712,6 +716,7 @@ sub check
 	# conversions of leads that were nobody's, too
 	for my $l (values %lead)
 	{
+		next if $l->{late};
 		holds('every conversion of a lead\'s trial is in the log', defined $l->{converted_at} || !defined $trial{"$l->{user_id} $l->{started_at}"}{converted_at}, named($l));
 	}
 
@@ -748,6 +753,7 @@ sub check
 	$facts{events} = scalar @events;
 	$facts{refreshes} = scalar @steps;
 	$facts{leads} = grep { $_->{triggered_at} > $beginning } values %lead;
+	$facts{most_new_leads_a_day} = (sort { $b <=> $a } map { scalar keys %$_ } values %{ $facts{assigned} })[0];
 	return (\%checked, \%wrong, \%facts);
 }
 
