@@ -1,13 +1,14 @@
 -- Four simulated weeks of work with the leads of demo/simulate.sql's company: two reps, from Monday 2026-10-05 on.
 --
 --   psql -f demo/simulate.sql -f demo/pilot.sql                into a database with the extension, tables empty
---   psql -v step=1 -v seed=2 -v days=28 -v others=on -f demo/pilot.sql
+--   psql -v step=1 -v seed=2 -v days=28 -v others=on -v share=0.1 -f demo/pilot.sql
 --
 -- What demo/simulate.sql wrote is put aside, and comes into pql's tables as simulated time passes: seconds, hours or a day after it happened,
 -- as loaders bring it. Every "step" minutes (1: each of the 40,320 minutes; 5 unless told) what has come by then is loaded, the reps do what
 -- they do, and CALL pql.refresh(as_of). But for step 1, nights, Saturdays and Sundays go in steps of 15 minutes (60 where step is 15 or more).
 --
--- Models that route nothing are set aside unless others is on: judging by three models takes three times as long.
+-- Models that route nothing are set aside unless others is on: judging by three models takes three times as long. Of the people who cannot become leads
+-- for the size of their company, a "share" takes part.
 --
 -- One rep works in Berlin, with lunch, short Fridays and holidays, and calls pql's functions; the other in New York, in a CRM whose table of
 -- tasks pql reads. What they do follows from what the log says and from dice, which are a hash as in demo/simulate.sql: some leads are
@@ -35,6 +36,10 @@
 \else
 	\set others off
 \endif
+\if :{?share}
+\else
+	\set share 1
+\endif
 \set beginning '2026-10-05 00:00+00'
 
 \set ON_ERROR_STOP on
@@ -59,7 +64,8 @@ CREATE TABLE pilot.trial AS
 SELECT t.user_id, t.started_at, t.ends_at, t.plan, t.converted_at, t.mrr, t.conversion_source,
 	CASE WHEN pilot.dice(t.user_id || t.started_at, 1) < 0.02 THEN date_trunc('day', t.started_at) + interval '26 hours'
 		ELSE t.started_at + interval '1 second' * (5 + 50 * pilot.dice(t.user_id || t.started_at, 2)) END AS comes_at
-FROM pql.trial t;
+FROM pql.trial t JOIN pql.person p USING (user_id) LEFT JOIN pql.account a USING (account_id)
+WHERE a.employees BETWEEN 200 AND 2000 OR pilot.dice(coalesce(p.account_id, t.user_id), 5) < :share;
 CREATE TABLE pilot.person AS
 SELECT p.user_id, p.email, p.full_name, p.title, p.account_id, p.signed_up_at, p.paid_at, p.opted_out_at, p.suppressed_at, p.attributes, t.comes_at
 FROM pql.person p JOIN (SELECT user_id, min(comes_at) AS comes_at FROM pilot.trial GROUP BY 1) t USING (user_id);
@@ -70,7 +76,8 @@ SELECT a.account_id, a.name, a.domain, a.industry, a.crm_owner, a.kind, a.attrib
 	CASE WHEN pilot.dice(a.account_id, 3) < 0.3 THEN p.comes_at + interval '1 hour' * floor(200 * pilot.dice(a.account_id, 4)) END AS owned_at
 FROM pql.account a JOIN (SELECT account_id, min(comes_at) AS comes_at FROM pilot.person GROUP BY 1) p USING (account_id);
 CREATE TABLE pilot.event AS
-SELECT e.user_id, e.occurred_at, e.event, e.properties, e.received_at, e.event_id FROM pql.event e WHERE e.received_at < '2026-11-03 00:00+00' ORDER BY e.received_at;
+SELECT e.user_id, e.occurred_at, e.event, e.properties, e.received_at, e.event_id FROM pql.event e
+WHERE e.received_at < '2026-11-03 00:00+00' AND e.user_id IN (SELECT user_id FROM pilot.person) ORDER BY e.received_at;
 CREATE INDEX ON pilot.event (received_at);
 CREATE TABLE pilot.list_entry AS TABLE pql.list_entry;
 
@@ -135,6 +142,9 @@ CREATE TABLE pilot.plan (at timestamptz NOT NULL, n bigint GENERATED ALWAYS AS I
 CREATE INDEX ON pilot.plan (at) WHERE NOT done;
 CREATE TABLE pilot.done (n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, step_at timestamptz NOT NULL, at timestamptz NOT NULL, event_before bigint NOT NULL, event_after bigint, action text NOT NULL, lead_id bigint, rep text,
 	details jsonb NOT NULL, outcome text NOT NULL, sqlstate text, message text);
+
+-- What pql.next_actions_at said, three times a day.
+CREATE TABLE pilot.action AS SELECT now() AS as_of, a.rep, a.lead_id, a.action, a.touch, a.not_before, a.due_at FROM pql.next_actions_at() a LIMIT 0;
 
 CREATE FUNCTION pilot.log_position() RETURNS bigint
 LANGUAGE sql VOLATILE
@@ -340,7 +350,7 @@ CREATE PROCEDURE pilot.run(first timestamptz, last timestamptz, step int)
 LANGUAGE plpgsql AS $$
 DECLARE
 	minute timestamptz := first;
-	loaded timestamptz := first;
+	loaded timestamptz := (SELECT max(r.as_of) FROM pilot.refreshed r);
 	as_of timestamptz;
 	p pilot.plan;
 	seen bigint := pilot.log_position();
@@ -361,6 +371,9 @@ BEGIN
 		IF pilot.log_position() > seen THEN
 			PERFORM pilot.react(seen);
 			seen := pilot.log_position();
+		END IF;
+		IF extract(minute FROM minute) = 0 AND extract(hour FROM minute) IN (8, 14, 20) THEN
+			INSERT INTO pilot.action SELECT as_of, a.rep, a.lead_id, a.action, a.touch, a.not_before, a.due_at FROM pql.next_actions_at(as_of) a;
 		END IF;
 		COMMIT;
 		loaded := as_of;
@@ -390,5 +403,9 @@ ANALYZE pql.state, pql.score, pql.change, pql.lead, pql.lead_event;
 INSERT INTO pilot.refreshed SELECT :'beginning', '-infinity', 0, pilot.log_position();
 SELECT FROM pql.start_routing('trial', control_share => 0.1, team => 'sdr', as_of => :'beginning') \g /dev/null
 UPDATE pql.routing SET ae_from = 2500;
-CALL pilot.run(:'beginning', timestamptz :'beginning' + make_interval(days => :days), :step);
+-- Autovacuum comes once in a real minute; here a day passes in a second, and is swept up after.
+SELECT v.command FROM generate_series(0, :days - 1) d CROSS JOIN LATERAL (VALUES
+	(1, format('CALL pilot.run(%L, %L, %s)', timestamptz :'beginning' + make_interval(days => d), timestamptz :'beginning' + make_interval(days => d + 1), :step)),
+	(2, 'VACUUM (ANALYZE) pql.change'), (3, 'VACUUM (ANALYZE) pql.lead'), (4, 'VACUUM pql.score')) v (n, command)
+ORDER BY d, v.n \gexec
 RESET client_min_messages;

@@ -140,6 +140,12 @@ sub after_business
 sub after_days
 {
 	my ($c, $t, $days) = @_;
+	return $c->{after}{"$t $days"} //= find_after_days($c, $t, $days);
+}
+
+sub find_after_days
+{
+	my ($c, $t, $days) = @_;
 	my $m = floor($t / MINUTE);
 	my $date = date_of($c, $t);
 	my ($n) = grep { $c->{dates}[$_] eq $date } 0 .. $#{ $c->{dates} };
@@ -230,6 +236,10 @@ sub deadline
 	return after_business($rep{$r}{table}, $t, ($l->{tier} eq 'high' ? 2 : 4) * HOUR);
 }
 
+# So many business hours after the clock started.
+my %until;
+sub unclaimed_until { my ($l, $hours) = @_; return $until{"$l->{rep} $l->{clock_started_at} $hours"} //= after_business($rep{ $l->{rep} }{table}, $l->{clock_started_at}, $hours * HOUR); }
+
 sub stop { my ($l, $t, $reason) = @_; return ($l->{stopped_at}, $l->{stop_reason}) = ($t, $reason); }
 
 my %on = (
@@ -298,7 +308,7 @@ my %on = (
 			else { holds('owner, then account, then team', ($why eq $way || defined $l->{released_by}) && (grep { $_ eq $r } @reps), named($l), " to $r as $why at ", shown($t), ", not $way: @reps"); }
 			if ($why eq 'team')
 			{
-				my @open = grep { free($_, $t) > 0 } @reps;
+				my @open = grep { free($_, $t) > 0 } defined $l->{released_by} && $l->{released_by} eq $r ? ($r) : @reps;
 				my ($least) = sort { $a <=> $b } map { load_of($_) } @open;
 				my @light = grep { load_of($_) == $least } @open;
 				holds('the lightest load', (grep { $_ eq $r } @light), named($l), " to $r at ", shown($t), ': ', map { "$_ has " . load_of($_) . ', free ' . free($_, $t) . '; ' } @reps);
@@ -443,12 +453,12 @@ my %on = (
 		my $c = $rep{ $l->{rep} }{table};
 		for my $level (@{ $d->{levels} })
 		{
-			my $due = $level eq 'channel' ? after_business($c, $l->{clock_started_at}, HOUR) : $level eq 'manager' ? after_business($c, $l->{clock_started_at}, 2 * HOUR) : $l->{first_touch_due_at};
+			my $due = $level eq 'channel' ? unclaimed_until($l, 1) : $level eq 'manager' ? unclaimed_until($l, 2) : $l->{first_touch_due_at};
 			holds('each escalation was due', $due <= $t, named($l), " $level at ", shown($t), ', due ', shown($due));
 			holds('and is made once', !(grep { $_ eq $level } @{ $l->{escalations} }), named($l), " $level again at ", shown($t));
 			holds('of what is unclaimed, or untouched', $level eq 'deadline' ? !$l->{touches} : !defined $l->{claimed_at}, named($l), " $level at ", shown($t));
 		}
-		my ($first) = sort { $a <=> $b } map { $_ eq 'channel' ? after_business($c, $l->{clock_started_at}, HOUR) : $_ eq 'manager' ? after_business($c, $l->{clock_started_at}, 2 * HOUR) : $l->{first_touch_due_at} } @{ $d->{levels} };
+		my ($first) = sort { $a <=> $b } map { $_ eq 'channel' ? unclaimed_until($l, 1) : $_ eq 'manager' ? unclaimed_until($l, 2) : $l->{first_touch_due_at} } @{ $d->{levels} };
 		holds('an escalation says when it was due', !defined $d->{due_at} || instant($d->{due_at}) == $first || @{ $d->{levels} } > 1, named($l), " @{$d->{levels}} $d->{due_at}, not ", shown($first));
 		push @{ $l->{escalations} }, @{ $d->{levels} };
 		my %level = map { $_ => 1 } @{ $d->{levels} };
@@ -504,8 +514,8 @@ sub settled
 			my %made = map { $_ => 1 } @{ $l->{escalations} };
 			if (!defined $l->{claimed_at})
 			{
-				holds('the channel is told after an hour', $made{channel} || after_business($c, $l->{clock_started_at}, HOUR) > $t, named($l), ' at ', shown($t));
-				holds('the manager after two', $made{manager} || after_business($c, $l->{clock_started_at}, 2 * HOUR) > $t, named($l), ' at ', shown($t));
+				holds('the channel is told after an hour', $made{channel} || unclaimed_until($l, 1) > $t, named($l), ' at ', shown($t));
+				holds('the manager after two', $made{manager} || unclaimed_until($l, 2) > $t, named($l), ' at ', shown($t));
 			}
 			holds('and at the deadline of the first touch', $made{deadline} || $l->{first_touch_due_at} > $t, named($l), ' at ', shown($t), ', due ', shown($l->{first_touch_due_at})) if !defined $l->{stopped_at};
 		}
@@ -601,7 +611,7 @@ sub check
 	}
 	my %by_crm = map { $_->{crm_id} => $_->{email} } grep { defined $_->{crm_id} } values %rep;
 
-	my @leads = rows($db, q{SELECT * FROM pql.lead WHERE model = 'trial'});
+	my @leads = map { $_->{lead} } rows($db, q{SELECT to_jsonb(l) - 'explanation' AS lead FROM pql.lead l WHERE l.model = 'trial'});
 	my %final = map { $_->{lead_id} => $_ } @leads;
 	for my $l (@leads)
 	{
