@@ -5,7 +5,8 @@
 --
 -- What demo/simulate.sql wrote is put aside, and comes into pql's tables as simulated time passes: seconds, hours or a day after it happened,
 -- as loaders bring it. Every "step" minutes (1: each of the 40,320 minutes; 5 unless told) what has come by then is loaded, the reps do what
--- they do, and CALL pql.refresh(as_of). But for step 1, nights, Saturdays and Sundays go in steps of 15 minutes (60 where step is 15 or more).
+-- they do, and CALL pql.refresh(as_of). But for step 1, nights, Saturdays and Sundays go in longer steps: of 15, 60
+-- or 180 minutes, where step is less than 15, less than 30, or more.
 --
 -- Models that route nothing are set aside unless others is on: judging by three models takes three times as long. Of the people who cannot become leads
 -- for the size of their company, a "share" takes part.
@@ -380,7 +381,7 @@ BEGIN
 		next := minute + make_interval(mins => step);
 		-- nobody works, little happens
 		IF step > 1 AND (extract(isodow FROM minute) > 5 OR extract(hour FROM minute) NOT BETWEEN 6 AND 22) THEN
-			next := minute + make_interval(mins => CASE WHEN step < 15 THEN 15 ELSE 60 END);
+			next := minute + make_interval(mins => CASE WHEN step < 15 THEN 15 WHEN step < 30 THEN 60 ELSE 180 END);
 		END IF;
 		minute := next;
 	END LOOP;
