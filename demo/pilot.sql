@@ -319,7 +319,7 @@ BEGIN
 				WHERE e.event = 'reply_received' AND e.details->>'reply' = 'positive' AND x < 0.75
 			UNION ALL SELECT 'disposition', NULL, make_interval(mins => (20 + 280 * minutes)::int), false, '{"disposition": "nurture"}'
 				WHERE e.event = 'reply_received' AND (e.details->>'reply' = 'positive' AND x BETWEEN 0.75 AND 0.85 OR e.details->>'reply' = 'not_interested' AND x < 0.4)
-			UNION ALL SELECT 'touch', NULL, make_interval(mins => (20 + 180 * minutes)::int), false, '{"blind": true}' WHERE e.event = 'reply_received' AND e.details->>'reply' <> 'positive' AND x BETWEEN 0.3 AND 0.9
+			UNION ALL SELECT 'touch', NULL, make_interval(mins => (20 + 180 * minutes)::int), false, '{"blind": true}' WHERE e.event = 'reply_received' AND (e.details->>'reply' <> 'positive' AND x BETWEEN 0.3 AND 0.9 OR e.details->>'reply' = 'positive' AND x > 0.8)
 			UNION ALL SELECT 'disposition', NULL, make_interval(mins => (200 + 10 * minutes)::int), false, '{"disposition": "disqualified", "blind": true}' WHERE e.event = 'reply_received' AND e.details->>'reply' <> 'positive' AND x > 0.5
 			UNION ALL SELECT 'disposition', NULL, make_interval(mins => (220 + 10 * minutes)::int), false, '{"disposition": "disqualified", "reason": "wrong person"}' WHERE e.event = 'reply_received' AND e.details->>'reply' <> 'positive' AND x > 0.6
 			UNION ALL SELECT 'opt_in', NULL, interval '4 days', true, '{}' WHERE e.event = 'reply_received' AND e.details->>'reply' = 'unsubscribe' AND x < 0.4

@@ -363,7 +363,8 @@ my %on = (
 		my $barred = barred($l->{user_id}, $t);
 		holds('no message to anyone opted out', !$barred, named($l), ' at ', shown($t), ': ', $barred // '');
 		holds('nor to the control arm, to whom nobody has, or by another', worked($l) && $d->{sdr_id} eq $l->{rep}, named($l), ' at ', shown($t));
-		holds('nor after a stop', !defined $l->{stopped_at}, named($l), ' at ', shown($t), ', stopped ', $l->{stop_reason} // '');
+		# after a positive answer, or for a meeting, it is a conversation (docs/design.md)
+		holds('nor after a stop', !defined $l->{stopped_at} || $l->{stop_reason} =~ /^(positive_reply|meeting)$/, named($l), ' at ', shown($t), ', stopped ', $l->{stop_reason} // '');
 		holds('nor while outreach is paused', !$pause{outreach}, named($l), ' at ', shown($t));
 		holds('touches are 1, 2, 3', $d->{touch_number} == $l->{touches} + 1 && $d->{touch_number} <= 3, named($l), " touch $d->{touch_number}");
 		$l->{touches} = $d->{touch_number};
@@ -561,7 +562,7 @@ sub must_be_refused
 		return 'paused' if $pause{outreach};
 		return 'a fourth' if $l->{touches} >= 3;
 		return 'barred' if barred($l->{user_id}, $t);
-		return 'stopped' if defined $l->{stopped_at};
+		return 'stopped' if defined $l->{stopped_at} && $l->{stop_reason} !~ /^(positive_reply|meeting)$/;
 		return undef;
 	}
 	if ($action eq 'meeting') { return !worked($l) ? 'nobody\'s' : defined $r && $l->{rep} ne $r ? 'another\'s' : undef; }
