@@ -29,6 +29,12 @@ bench: ready
 	@PGOPTS_EXTRA="-c shared_buffers=4GB" scripts/with-cluster bench/score
 	@scripts/with-cluster bench/gather
 
+## make relay       builds tools/relay/pql-relay, which delivers alerts to Slack and answers /claim
+.PHONY: relay
+relay:
+	@scripts/install-deps relay
+	@$(MAKE) --no-print-directory -s -C tools/relay
+
 .PHONY: ready
 ready:
 	@scripts/install-deps build
@@ -38,9 +44,10 @@ ready:
 ## make check       all tests; warnings are errors. TESTS="names" runs some
 .PHONY: check
 check:
-	@scripts/install-deps build test
+	@scripts/install-deps build test relay
 	@$(extension) -s clean
 	@$(extension) -s all COPT=-Werror
+	@$(MAKE) --no-print-directory -s -C tools/relay clean all
 	@$(SUDO) $(extension) -s install PG_CONFIG=$(PG_CONFIG) >/dev/null
 	@scripts/with-cluster scripts/check $(TESTS)
 

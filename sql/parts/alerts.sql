@@ -454,7 +454,9 @@ BEGIN
 	-- a receiver that says when it wants it does want it
 	last := give_up OR retry_after IS NULL AND a.attempts >= pql.most_attempts();
 	IF NOT last THEN
-		a.not_before := as_of + coalesce(retry_after, least(interval '5 seconds' * 2 ^ least(greatest(a.attempts - 1, 0), 12), interval '1 hour'));
+		a.not_before := as_of + coalesce(retry_after, least(interval '5 seconds' * 2 ^ least(greatest(a.attempts - 1, 0), 12), interval '1 hour')
+			-- and up to a fifth more, so that what failed together does not come back together
+			* (1 + (a.alert_id % 1000 * 7919 + a.attempts * 104729) % 1000 / 5000.0));
 	END IF;
 	UPDATE pql.alert x SET taken_until = NULL, last_error = coalesce(left(error, 1000), x.last_error), failed_at = CASE WHEN last THEN nack_alert.as_of END, not_before = a.not_before
 	WHERE x.alert_id = nack_alert.alert_id;
@@ -515,7 +517,7 @@ BEGIN
 		RAISE EXCEPTION 'no rep is known as Slack user %', coalesce(left(pql.one_line(slack_user), 80), 'NULL')
 			USING ERRCODE = 'undefined_object', HINT = 'Who looks after pql enters this id in pql.rep.slack_handle.';
 	END IF;
-	EXECUTE format('SELECT c.* FROM %I.claim($1, $2) c', 'pql') INTO lead USING number::bigint, rep;
+	SELECT c.* INTO lead FROM pql.claim(number::bigint, rep) c;
 	facts := pql.lead_facts(lead, now());
 	RETURN concat_ws(' ', format('Lead %s is claimed by %s:', lead.lead_id, coalesce(pql.slack_mention(slack_user), pql.slack_escape(rep))),
 		pql.slack_cut(pql.slack_escape(concat_ws(', ', facts ->> 'name', facts ->> 'title', facts ->> 'company')), 300) || '.',

@@ -27,8 +27,9 @@ BEGIN
 	SELECT CASE WHEN to_manager THEN coalesce(t.manager_channel, t.channel) ELSE t.channel END, t.manager INTO channel, manager
 	FROM pql.team t WHERE t.team = coalesce((SELECT r.team FROM pql.rep r WHERE r.email = of_lead.rep), details ->> 'team');
 	PERFORM set_config('pql_motion.told', told::text, true);
-	-- the event that it tells of has just been noted: once each
-	RETURN pql.post_lead_alert(kind, format('lead:%s:%s:%s', of_lead.lead_id, kind, currval('pql.lead_event_event_id_seq')), channel, of_lead, as_of,
+	-- once for the event that it tells of, the last one
+	RETURN pql.post_lead_alert(kind, format('lead:%s:%s:%s', of_lead.lead_id, kind,
+			(SELECT e.event_id FROM pql.lead_event e WHERE e.user_id = of_lead.user_id AND e.lead_id = of_lead.lead_id ORDER BY e.event_id DESC LIMIT 1)), channel, of_lead, as_of,
 		jsonb_strip_nulls(details || jsonb_build_object('manager', CASE WHEN to_manager THEN manager END)), told > most);
 END
 $$;
@@ -143,9 +144,10 @@ BEGIN
 			IF chosen IS NULL AND f.released_by IS NULL THEN
 				only_rep := array_position(reps, (
 					SELECT o.rep FROM (
-						SELECT x.* FROM pql.lead x WHERE x.account_id = l.account_id AND x.rep IS NOT NULL
+						-- looked up by these alone, whatever the planner thinks of how many have a rep
+						(SELECT x.lead_id, x.rep, x.state, x.assigned_at FROM pql.lead x WHERE x.account_id = l.account_id OFFSET 0)
 						UNION ALL
-						SELECT x.* FROM pql.lead x WHERE x.user_id = l.user_id) o
+						(SELECT x.lead_id, x.rep, x.state, x.assigned_at FROM pql.lead x WHERE x.user_id = l.user_id OFFSET 0)) o
 					WHERE o.lead_id <> l.lead_id AND o.rep = ANY (reps) AND o.state IN ('assigned', 'claimed', 'contacted', 'meeting')
 					ORDER BY o.assigned_at, o.lead_id LIMIT 1));
 			END IF;
@@ -185,9 +187,10 @@ BEGIN
 		IF waits IS NOT NULL THEN
 			IF (l.state, l.reason, l.queued_until) IS DISTINCT FROM ('queued', waits, until) THEN
 				l := pql.log_event(l, 'pql_queued', as_of, jsonb_build_object('reason', waits, 'until', until, 'segment', l.segment, 'flags', flags, 'pause', pause));
-				IF f.rank = 1 AND waits <> 'behind_queue' AND NOT EXISTS (SELECT FROM pql.alert x WHERE x.lead_id = l.lead_id AND x.kind = 'queued') THEN
-					PERFORM pql.tell('queued', l, as_of, jsonb_build_object('team', coalesce(of_team, f.segment_team)));
-				END IF;
+			END IF;
+			-- also of one that has risen since it queued; once
+			IF f.rank = 1 AND waits IN ('cap', 'no_rep') AND NOT EXISTS (SELECT FROM pql.alert x WHERE x.user_id = l.user_id AND x.lead_id = l.lead_id AND x.kind = 'queued') THEN
+				PERFORM pql.tell('queued', l, as_of, jsonb_build_object('team', coalesce(of_team, f.segment_team)));
 			END IF;
 			IF waits = 'cap' THEN
 				queue_opens := least(queue_opens, until);

@@ -25,6 +25,24 @@ BEGIN
 	RETURN QUERY SELECT 'schedule', CASE WHEN job IS NULL THEN 'none' ELSE 'ok' END, coalesce('pg_cron: ' || job, 'not by pg_cron'),
 		CASE WHEN job IS NULL THEN 'Unless a timer of the system calls pql.refresh(): SELECT pql.schedule(''1 minute'').' END;
 
+	RETURN QUERY SELECT 'routing', CASE WHEN r.models IS NULL THEN 'none' WHEN p.reason IS NOT NULL OR c.reps = 0 OR q.stuck > 0 THEN 'warn' ELSE 'ok' END,
+		CASE WHEN r.models IS NULL THEN 'no model routes leads'
+			ELSE format('%s to %s active reps%s%s', r.models, c.reps, '; paused: ' || p.reason, CASE WHEN q.stuck > 0 THEN format('; %s leads have nobody to go to', q.stuck) END) END,
+		CASE WHEN r.models IS NULL THEN 'SELECT pql.start_routing(''trial''), when there are reps.' WHEN p.reason IS NOT NULL THEN 'SELECT pql.resume();'
+			WHEN c.reps = 0 OR q.stuck > 0 THEN 'INSERT INTO pql.rep, or see pql.segment_rule.' END
+	FROM (SELECT string_agg(x.model, ', ' ORDER BY x.role DESC, x.model) AS models FROM pql.routing x) r
+	CROSS JOIN (SELECT pql.paused() AS reason) p
+	CROSS JOIN (SELECT count(*) AS reps FROM pql.rep x WHERE x.active) c
+	CROSS JOIN (SELECT count(*) AS stuck FROM pql.lead x WHERE x.state = 'queued' AND x.reason = 'no_rep') q;
+	RETURN QUERY SELECT 'alerts', CASE WHEN a.failed > 0 THEN 'error' WHEN a.oldest > promised THEN 'warn' ELSE 'ok' END,
+		format('%s wait%s', a.waiting, CASE WHEN a.failed > 0 THEN format(', %s were given up', a.failed) WHEN a.oldest > promised THEN format(', the oldest for %s', date_trunc('second', a.oldest)) END),
+		CASE WHEN a.failed > 0 THEN 'pql.alert.last_error tells why; SELECT pql.retry_alert(alert_id) when it is mended.' WHEN a.oldest > promised THEN 'Is a relay running, and the channel not paused?' END
+	FROM (SELECT count(*) FILTER (WHERE x.failed_at IS NULL) AS waiting, count(*) FILTER (WHERE x.failed_at > clock_timestamp() - interval '7 days') AS failed,
+			clock_timestamp() - min(greatest(x.not_before, x.created_at)) FILTER (WHERE x.failed_at IS NULL) AS oldest
+		FROM pql.alert x WHERE x.delivered_at IS NULL) a;
+	RETURN QUERY SELECT 'activities', CASE WHEN a.refused > 0 THEN 'warn' ELSE 'ok' END, format('%s applied, %s refused', a.applied, a.refused), CASE WHEN a.refused > 0 THEN 'SELECT activity_id, refused FROM pql.activity WHERE refused IS NOT NULL;' END
+	FROM (SELECT count(x.applied_at) AS applied, count(x.refused) AS refused FROM pql.activity x) a WHERE a.applied + a.refused > 0;
+
 	RETURN QUERY SELECT 'source ' || s.relation, CASE WHEN u.message IS NOT NULL OR w.tables IS NOT NULL THEN 'error' WHEN s.capture = 'manual' THEN 'none' ELSE 'ok' END,
 		coalesce(u.message, 'changes of ' || w.tables || ' are not noticed', s.capture),
 		CASE WHEN u.message IS NOT NULL THEN format('Mend it, connect it anew, or leave it out: SELECT pql.disconnect(''events'', %L).', s.relation)
@@ -41,4 +59,4 @@ BEGIN
 	FROM pql.source s WHERE s.input <> 'events' AND s.disconnected_at IS NULL ORDER BY s.input, s.connected_at, s.relation;
 END
 $$;
-COMMENT ON FUNCTION pql.health() IS 'Is all well? The last refresh, what waits for the next, whether one is scheduled, and whether sources can be read and are watched. status: ok, none (there is no such thing, which may be as wanted), warn, error.';
+COMMENT ON FUNCTION pql.health() IS 'Is all well? The last refresh, what waits for the next, whether one is scheduled, whether leads reach reps and alerts people, and whether sources can be read and are watched. status: ok, none (there is no such thing, which may be as wanted), warn, error.';

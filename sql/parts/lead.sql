@@ -166,7 +166,8 @@ BEGIN
 		SELECT r.calendar, coalesce(r.timezone, c.timezone, 'UTC') INTO calendar, zone FROM pql.rep r LEFT JOIN pql.calendar c ON c.calendar = r.calendar WHERE r.email = l.rep;
 	END IF;
 	IF l.state = 'queued' THEN
-		at := coalesce(l.queued_until, 'infinity');
+		-- pql.start_routing, pql.resume and changes of reps wake what waits for them
+		at := CASE WHEN EXISTS (SELECT FROM pql.routing r WHERE r.model = l.model) THEN coalesce(l.queued_until, 'infinity') ELSE 'infinity' END;
 	ELSIF l.state IN ('assigned', 'claimed') THEN
 		IF l.claimed_at IS NULL AND NOT 'channel' = ANY (l.escalations) THEN
 			at := pql.add_business_time(l.clock_started_at, '1 hour', calendar, zone);

@@ -217,7 +217,7 @@ COMMENT ON FUNCTION pql.plain_wording(text) IS 'Text as pql.surveillance_wording
 
 CREATE FUNCTION pql.outreach_signals(document jsonb)
 RETURNS TABLE (signal text, n bigint, category text, may_mention boolean, points int, says text, property text)
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE -- not STRICT, so that it becomes part of queries
 BEGIN ATOMIC
 	SELECT s.signal ->> 'signal', s.n, s.signal ->> 'category', coalesce((s.signal ->> 'may_mention')::boolean, false),
 		coalesce((s.signal ->> 'points')::int, (s.signal #>> '{bands,0,points}')::int, 0), s.signal ->> 'says', p.word[1]
@@ -271,20 +271,51 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.refused_wording() IS 'All patterns that outreach is searched for: pql.surveillance_wording, and names and words (says) of signals of active models that may not be mentioned.';
 
+CREATE FUNCTION pql.refused_patterns() RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN (SELECT array_agg(replace(w.pattern, '<n>', chr(1) || '[^' || chr(2) || ']*' || chr(2)) ORDER BY w.pattern COLLATE "C", w.why) FROM pql.refused_wording() w);
+END
+$$;
+COMMENT ON FUNCTION pql.refused_patterns() IS 'The patterns of pql.refused_wording, by pattern and why, with <n> spelt out: what many texts are searched for.';
+
+CREATE FUNCTION pql.wording_hits(plain text, patterns text[]) RETURNS int[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 10000 AS 'MODULE_PATHNAME', 'pql_wording_hits';
+COMMENT ON FUNCTION pql.wording_hits(text, text[]) IS 'Places (from 1) of the patterns of pql.refused_patterns that may match what pql.plain_wording gives: never too few, seldom too many. All patterns are tried in one pass, which takes a fraction of a millisecond; what is found is for pql.wording_regex to decide.';
+
+CREATE FUNCTION pql.is_refused(text text, patterns text[]) RETURNS boolean
+LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	plain text := pql.plain_wording(text);
+	hit int;
+BEGIN
+	FOREACH hit IN ARRAY pql.wording_hits(plain, patterns) LOOP
+		IF plain ~* pql.wording_regex(patterns[hit]) THEN
+			RETURN true;
+		END IF;
+	END LOOP;
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION pql.is_refused(text, text[]) IS 'Whether pql.find_wording finds something, with pql.refused_patterns given. NULL text: NULL.';
+
 CREATE FUNCTION pql.find_wording(text text) RETURNS TABLE (words text, why text)
 LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	plain text := pql.plain_wording(text);
+	patterns text[] := pql.refused_patterns();
+	hits int[] := pql.wording_hits(plain, patterns);
 BEGIN
-	-- all at once first, for that is one expression to compile, and mostly there is nothing
-	IF plain !~* (SELECT pql.wording_regex(string_agg('(?:' || w.pattern || ')', '|' ORDER BY w.pattern)) FROM pql.refused_wording() w) THEN
+	IF hits = '{}' THEN
 		RETURN;
 	END IF;
 	RETURN QUERY
-		WITH found AS MATERIALIZED (
+		WITH refused AS (SELECT w.why, row_number() OVER (ORDER BY w.pattern COLLATE "C", w.why) AS n FROM pql.refused_wording() w),
+		found AS MATERIALIZED (
 			SELECT DISTINCT ON (1) btrim(translate(m.words[1], chr(1) || chr(2), '')) AS words, w.why
-			FROM pql.refused_wording() w
-			CROSS JOIN LATERAL regexp_matches(plain, '(' || pql.wording_regex(w.pattern) || ')', 'gi') m (words)
+			FROM unnest(hits) h (n)
+			JOIN refused w ON w.n = h.n
+			CROSS JOIN LATERAL regexp_matches(plain, '(' || pql.wording_regex(patterns[h.n]) || ')', 'gi') m (words)
 			ORDER BY 1, 2)
 		-- the longest says it all
 		SELECT f.words, f.why FROM found f
@@ -325,7 +356,7 @@ SELECT pg_catalog.pg_extension_config_dump('pql.template', '');
 
 CREATE FUNCTION pql.template_tokens(text text)
 RETURNS TABLE (n bigint, words text, placeholder text, fallback text, stray boolean)
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE -- not STRICT, so that it becomes part of queries
 BEGIN ATOMIC
 	SELECT t.n,
 		CASE WHEN t.token[1] IN ('{{', '}}') THEN left(t.token[1], 1) WHEN t.token[1] !~ '^\{.*\}$' THEN t.token[1] END,
@@ -337,12 +368,13 @@ END;
 COMMENT ON FUNCTION pql.template_tokens(text) IS 'A template''s text in order: words as they stand, or a placeholder with its fallback; stray: a brace without its fellow.';
 
 CREATE FUNCTION pql.fill_template(text text, known jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE WHEN NOT coalesce(bool_or(coalesce(t.words, known ->> t.placeholder, t.fallback) IS NULL), false)
-		THEN coalesce(string_agg(coalesce(t.words, known ->> t.placeholder, t.fallback), '' ORDER BY t.n), '') END
-	FROM pql.template_tokens(text) t;
-END;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN (
+		SELECT CASE WHEN NOT coalesce(bool_or(t.filled IS NULL), false) THEN coalesce(string_agg(t.filled, '' ORDER BY t.n), '') END
+		FROM (SELECT t.n, coalesce(t.words, known ->> t.placeholder, t.fallback) AS filled FROM pql.template_tokens(text) t) t);
+END
+$$;
 COMMENT ON FUNCTION pql.fill_template(text, jsonb) IS 'A template''s text with what is known in place of placeholders, else their fallback. What is filled in is not read again. NULL when something is not known and has no fallback.';
 
 CREATE FUNCTION pql.lint_outreach(subject text, body text) RETURNS TABLE (problem text, words text, hint text)
@@ -498,29 +530,42 @@ COMMENT ON FUNCTION pql.ship_templates() IS 'Inserts the shipped templates of wh
 -- ---- one lead ----
 
 CREATE FUNCTION pql.clean_value(value text, longest int) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE WHEN v.clean ~ '[[:alnum:]]' AND length(v.clean) <= longest
-			-- links, addresses, markup, questions: no names of anything
-			AND v.clean !~ '[][<>{}|\\^~*@?;=]|//|[[:alnum:]]\.[[:alpha:]]{2}|[\u0001-\u001f]'
-			AND lower(v.clean) <> ALL (ARRAY['null', 'none', 'n/a', 'na', 'nil', 'undefined', 'unknown', 'other', 'test', 'true', 'false', 'company', 'name'])
-		THEN v.clean END
-	FROM (SELECT btrim(regexp_replace(regexp_replace(normalize(value, NFC), '[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]', '', 'g'),
-			'[\s\u0001-\u001f\u007f-\u00a0]+', ' ', 'g'), ' ,;-') AS clean) v;
-END;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	clean text := regexp_replace(normalize(value, NFC), '[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]', '', 'g');
+BEGIN
+	clean := btrim(regexp_replace(clean, '[\s\u0001-\u001f\u007f-\u00a0]+', ' ', 'g'), ' ,;-');
+	IF clean ~ '[[:alnum:]]' AND length(clean) <= longest
+		-- links, addresses, markup, questions: no names of anything
+		AND clean !~ '[][<>{}|\\^~*@?;=]|//|[[:alnum:]]\.[[:alpha:]]{2}|[\u0001-\u001f]'
+		AND lower(clean) <> ALL (ARRAY['null', 'none', 'n/a', 'na', 'nil', 'undefined', 'unknown', 'other', 'test', 'true', 'false', 'company', 'name'])
+	THEN
+		RETURN clean;
+	END IF;
+	RETURN NULL;
+END
+$$;
 COMMENT ON FUNCTION pql.clean_value(text, int) IS 'What data say, fit to stand in a sentence: without control and invisible characters, blanks joined. NULL when it is too long, has markup, a link or an address in it, or says nothing.';
 
 CREATE FUNCTION pql.first_name(full_name text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	name text := pql.clean_value(full_name, 100);
+BEGIN
 	-- Lee, Dana is Dana; Dr. Dana is Dana; D. is nobody; DANA and dana are Dana
-	SELECT CASE WHEN w.word !~ '^[[:alpha:]][[:alpha:]''’-]*[[:alpha:]]$' OR length(w.word) > 30 THEN NULL
-		WHEN w.word IN (upper(w.word), lower(w.word)) AND length(w.word) > 2 THEN initcap(w.word)
-		WHEN w.word = lower(w.word) THEN initcap(w.word) ELSE w.word END
-	FROM (SELECT split_part(regexp_replace(btrim(CASE WHEN n.name ~ '^[^,]+, *[^,]+$' THEN split_part(n.name, ',', 2) ELSE n.name END),
-			'^(?:(?:mr|mrs|ms|miss|mx|dr|prof|sir|herr|frau)\.? +)+', '', 'i'), ' ', 1) AS word
-		FROM (SELECT pql.clean_value(full_name, 100) AS name) n) w;
-END;
+	IF name ~ '^[^,]+, *[^,]+$' THEN
+		name := split_part(name, ',', 2);
+	END IF;
+	name := split_part(regexp_replace(btrim(name), '^(?:(?:mr|mrs|ms|miss|mx|dr|prof|sir|herr|frau)\.? +)+', '', 'i'), ' ', 1);
+	IF name !~ '^[[:alpha:]][[:alpha:]''’-]*[[:alpha:]]$' OR length(name) > 30 THEN
+		RETURN NULL;
+	END IF;
+	IF name = lower(name) OR name = upper(name) AND length(name) > 2 THEN
+		RETURN initcap(name);
+	END IF;
+	RETURN name;
+END
+$$;
 COMMENT ON FUNCTION pql.first_name(text) IS 'The first name, to begin a message with; NULL when it is none that one would write.';
 
 CREATE FUNCTION pql.lead_signals(lead pql.lead)
@@ -546,40 +591,50 @@ END;
 COMMENT ON FUNCTION pql.lead_signals(pql.lead) IS 'The signals that a lead met and outreach may mention (as the model says now), the strongest first: most points, then integration, invite, billing. value: of the property that its words name.';
 
 CREATE FUNCTION pql.lead_intent(lead pql.lead) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE WHEN (lead).tier = pql.model((lead).model) #>> '{tiers,0,tier}'
-			OR EXISTS (SELECT FROM pql.lead_signals(lead) s WHERE s.category = 'intent')
-		THEN 'high' ELSE 'early' END
-	WHERE (lead).model IS NOT NULL;
-END;
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF lead.model IS NULL THEN
+		RETURN NULL;
+	END IF;
+	IF lead.tier = pql.model(lead.model) #>> '{tiers,0,tier}' OR EXISTS (SELECT FROM pql.lead_signals(lead) s WHERE s.category = 'intent') THEN
+		RETURN 'high';
+	END IF;
+	RETURN 'early';
+END
+$$;
 COMMENT ON FUNCTION pql.lead_intent(pql.lead) IS 'high: the lead has its model''s highest tier, or met a signal of the category intent that may be mentioned. Else early.';
 
-CREATE FUNCTION pql.outreach_values(lead pql.lead) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT coalesce(jsonb_object_agg(v.name, v.value ORDER BY v.name), '{}')
-	FROM (
-		SELECT DISTINCT ON (x.name) x.name, x.value
+CREATE FUNCTION pql.outreach_values(lead pql.lead, patterns text[] DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	refused text[] := coalesce(patterns, pql.refused_patterns());
+BEGIN
+	RETURN (
+		SELECT coalesce(jsonb_object_agg(v.name, v.value ORDER BY v.name), '{}')
 		FROM (
-			SELECT 0 AS place, 'first_name' AS name, pql.first_name(p.full_name) AS value FROM pql.person p WHERE p.user_id = (lead).user_id
-			UNION ALL
-			SELECT 0, 'company', nullif(btrim(regexp_replace(pql.clean_value(a.name, 60), '[, ]+(?:inc|llc|ltd|limited|gmbh|ag|corp|corporation|co|plc|bv|b\.v|oy|ab|srl|pty ltd|kg|s\.a|sas)\.?$', '', 'i')), '')
-			FROM pql.account a WHERE a.account_id = (lead).account_id
-			UNION ALL
-			SELECT 0, 'plan', pql.clean_value(t.plan, 40) FROM pql.trial t WHERE t.user_id = (lead).user_id AND t.started_at = (lead).started_at
-			UNION ALL
-			SELECT 0, r.name, r.value FROM pql.rep p CROSS JOIN LATERAL (VALUES ('rep_name', pql.clean_value(p.name, 60)), ('rep_first_name', pql.first_name(p.name))) r (name, value)
-			WHERE p.email = (lead).rep
-			UNION ALL
-			-- google_sheets is what programs call Google Sheets
-			SELECT s.rank, s.property, CASE WHEN c.value = lower(c.value) THEN initcap(replace(c.value, '_', ' ')) ELSE replace(c.value, '_', ' ') END
-			FROM pql.lead_signals(lead) s CROSS JOIN LATERAL (SELECT pql.clean_value(s.value, 40) AS value) c
-			WHERE s.property IN (SELECT h.placeholder FROM pql.placeholders() h WHERE h.comes_from LIKE 'signal %')) x
-		WHERE x.value IS NOT NULL AND NOT EXISTS (SELECT FROM pql.find_wording(x.value))
-		ORDER BY x.name, x.place) v;
-END;
-COMMENT ON FUNCTION pql.outreach_values(pql.lead) IS 'What is known of a lead for placeholders: only approved fields, cleaned; what would look bad in a sentence is left out, so that the fallback stands there.';
+			SELECT DISTINCT ON (x.name) x.name, x.value
+			FROM (
+				SELECT 0 AS place, 'first_name' AS name, pql.first_name(p.full_name) AS value FROM pql.person p WHERE p.user_id = lead.user_id
+				UNION ALL
+				SELECT 0, 'company', nullif(btrim(regexp_replace(pql.clean_value(a.name, 60), '[, ]+(?:inc|llc|ltd|limited|gmbh|ag|corp|corporation|co|plc|bv|b\.v|oy|ab|srl|pty ltd|kg|s\.a|sas)\.?$', '', 'i')), '')
+				FROM pql.account a WHERE a.account_id = lead.account_id
+				UNION ALL
+				SELECT 0, 'plan', pql.clean_value(t.plan, 40) FROM pql.trial t WHERE t.user_id = lead.user_id AND t.started_at = lead.started_at
+				UNION ALL
+				SELECT 0, r.name, r.value FROM pql.rep p CROSS JOIN LATERAL (VALUES ('rep_name', pql.clean_value(p.name, 60)), ('rep_first_name', pql.first_name(p.name))) r (name, value)
+				WHERE p.email = lead.rep
+				UNION ALL
+				-- google_sheets is what programs call Google Sheets
+				SELECT s.rank, s.property, CASE WHEN c.value = lower(c.value) THEN initcap(replace(c.value, '_', ' ')) ELSE replace(c.value, '_', ' ') END
+				FROM pql.lead_signals(lead) s CROSS JOIN LATERAL (SELECT pql.clean_value(s.value, 40) AS value OFFSET 0) c
+				WHERE s.property IN (SELECT h.placeholder FROM pql.placeholders() h WHERE h.comes_from LIKE 'signal %')
+				-- each is found once, however often it is looked at
+				OFFSET 0) x
+			WHERE x.value IS NOT NULL AND NOT pql.is_refused(x.value, refused)
+			ORDER BY x.name, x.place) v);
+END
+$$;
+COMMENT ON FUNCTION pql.outreach_values(pql.lead, text[]) IS 'What is known of a lead for placeholders: only approved fields, cleaned; what would look bad in a sentence is left out, so that the fallback stands there. patterns: pql.refused_patterns(), where it is known already.';
 
 CREATE FUNCTION pql.outreach_lead(lead_id bigint, as_of timestamptz) RETURNS pql.lead
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -617,34 +672,52 @@ END
 $$;
 COMMENT ON FUNCTION pql.outreach_lead(bigint, timestamptz) IS 'A lead that may be written to or called. An unknown one, one in the control arm, one whose outreach has stopped, and a person who has unsubscribed or is on a do-not-contact list is an ERROR.';
 
-CREATE FUNCTION pql.rendered(lead pql.lead, of_use text, of_touch int DEFAULT NULL)
+CREATE FUNCTION pql.rendered(lead pql.lead, of_use text, of_touch int DEFAULT NULL, most int DEFAULT NULL)
 RETURNS TABLE (template text, topic text, variant text, intent text, rank bigint, subject text, body text)
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	WITH met AS MATERIALIZED (SELECT s.signal, s.rank FROM pql.lead_signals(lead) s),
-	known AS MATERIALIZED (
-		SELECT v.said, coalesce((SELECT jsonb_object_agg(o.setting, o.value) FROM pql.outreach_setting o), '{}') AS own,
-			-- our own names are not searched for wording
-			coalesce((SELECT jsonb_object_agg(o.setting, 'x') FROM pql.outreach_setting o), '{}') AS masked
-		FROM (SELECT pql.outreach_values(lead) AS said) v),
-	candidate AS MATERIALIZED (
-		SELECT t.*, m.rank
-		FROM pql.template t LEFT JOIN met m ON m.signal = t.variant
-		WHERE t.use = of_use AND t.touch IS NOT DISTINCT FROM of_touch AND t.retired_at IS NULL AND (t.variant IS NULL OR m.signal IS NOT NULL)
-			AND (t.intent IS NULL OR t.intent = pql.lead_intent(lead)))
-	SELECT c.template, c.topic, c.variant, c.intent, c.rank, f.subject, f.body
-	FROM candidate c CROSS JOIN known k
-	CROSS JOIN LATERAL (
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan -- no value changes a plan, and planning takes longer than all else
+AS $$
+DECLARE
+	refused CONSTANT text[] := pql.refused_patterns();
+	met CONSTANT text[] := ARRAY(SELECT s.signal FROM pql.lead_signals(lead) s ORDER BY s.rank);
+	of_intent CONSTANT text := pql.lead_intent(lead);
+	known CONSTANT jsonb := pql.outreach_values(lead, refused);
+	own CONSTANT jsonb := (SELECT coalesce(jsonb_object_agg(o.setting, o.value), '{}') FROM pql.outreach_setting o);
+	-- our own names are not searched for wording
+	masked CONSTANT jsonb := (SELECT coalesce(jsonb_object_agg(o.setting, 'x'), '{}') FROM pql.outreach_setting o);
+	candidate record;
+	said jsonb;
+	fit int := 0;
+BEGIN
+	FOR candidate IN
+		SELECT t.template, t.topic, t.variant, t.intent, array_position(met, t.variant)::bigint AS place, t.subject, t.body
+		FROM pql.template t
+		WHERE t.use = of_use AND t.touch IS NOT DISTINCT FROM of_touch AND t.retired_at IS NULL
+			AND (t.variant IS NULL OR t.variant = ANY (met)) AND (t.intent IS NULL OR t.intent = of_intent)
+		ORDER BY place NULLS LAST, t.intent NULLS LAST, t.template
+	LOOP
+		EXIT WHEN fit >= most;
 		-- what data say may make wording of what was none: then it is left out
-		SELECT pql.fill_template(c.subject, w.said || k.own) AS subject, pql.fill_template(c.body, w.said || k.own) AS body
-		FROM (VALUES (1, k.said), (2, '{}'::jsonb)) w (n, said)
-		WHERE NOT EXISTS (
-			SELECT FROM (VALUES (c.subject), (c.body)) part (text)
-			CROSS JOIN LATERAL pql.find_wording(pql.fill_template(part.text, w.said || k.masked)) x)
-		ORDER BY w.n LIMIT 1) f
-	WHERE f.body IS NOT NULL AND (c.subject IS NULL OR f.subject IS NOT NULL);
-END;
-COMMENT ON FUNCTION pql.rendered(pql.lead, text, int) IS 'All templates of a use (and touch) that fit a lead, filled in. rank: of the signal that it is about, 1 the strongest. Left out: those that lack a value without fallback, and those whose wording has become unfit.';
+		FOREACH said IN ARRAY ARRAY[known, '{}'] LOOP
+			CONTINUE WHEN pql.is_refused(pql.fill_template(candidate.subject, said || masked), refused)
+				OR pql.is_refused(pql.fill_template(candidate.body, said || masked), refused);
+			template := candidate.template;
+			topic := candidate.topic;
+			variant := candidate.variant;
+			intent := candidate.intent;
+			rank := candidate.place;
+			subject := pql.fill_template(candidate.subject, said || own);
+			body := pql.fill_template(candidate.body, said || own);
+			IF body IS NOT NULL AND (candidate.subject IS NULL OR subject IS NOT NULL) THEN
+				RETURN NEXT;
+				fit := fit + 1;
+			END IF;
+			EXIT;
+		END LOOP;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pql.rendered(pql.lead, text, int, int) IS 'The templates of a use (and touch) that fit a lead, filled in, the best first; at most so many, of which no more are looked at than it takes. rank: of the signal that it is about, 1 the strongest. Left out: those that lack a value without fallback, and those whose wording has become unfit.';
 
 CREATE FUNCTION pql.render_outreach(lead_id bigint, touch int DEFAULT NULL, as_of timestamptz DEFAULT now())
 RETURNS TABLE (template text, variant text, channel text, recipient text, subject text, body text)
@@ -674,8 +747,7 @@ BEGIN
 	RETURN QUERY
 		SELECT r.template, r.variant, 'email', address, r.subject,
 			concat_ws(E'\n\n', rtrim(r.body), footer, coalesce(unsubscribe, 'If you would rather not hear from me, a short "no thanks" is enough.'))
-		FROM pql.rendered(lead, 'email', number) r
-		ORDER BY r.rank NULLS LAST, r.intent NULLS LAST, r.template LIMIT 1;
+		FROM pql.rendered(lead, 'email', number, 1) r;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'no template for touch % of lead %', number, lead_id
 			USING ERRCODE = 'undefined_object',

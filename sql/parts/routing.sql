@@ -151,7 +151,7 @@ BEGIN
 	VALUES (model, of_unit, role, team, control_share, as_of)
 	ON CONFLICT ON CONSTRAINT routing_pkey DO UPDATE SET role = EXCLUDED.role, team = EXCLUDED.team, control_share = EXCLUDED.control_share;
 	UPDATE pql.lead l SET next_at = as_of
-	WHERE l.model = start_routing.model AND l.state = 'not_routed' AND l.reason IS NULL AND l.triggered_at >= since;
+	WHERE l.model = start_routing.model AND (l.state = 'queued' OR l.state = 'not_routed' AND l.reason IS NULL AND l.triggered_at >= since);
 	IF NOT EXISTS (SELECT FROM pql.rep r WHERE r.active) THEN
 		RAISE NOTICE 'there are no active reps: leads queue until there are'
 			USING HINT = 'INSERT INTO pql.rep (email, name, timezone) VALUES (…).';
@@ -223,7 +223,9 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT r.email, r.team, r.zone, r.calendar, r.opens_at, r.day, pql.next_opening((r.day + 1)::timestamp AT TIME ZONE r.zone, r.calendar, r.zone),
 		r.daily_cap - (SELECT count(*) FROM pql.lead l WHERE l.rep = r.email AND l.counts_on = r.day)::int,
-		l.load, l.last_assigned_at
+		(SELECT count(*) FROM pql.lead l WHERE l.rep = r.email AND l.state IN ('assigned', 'claimed', 'contacted', 'meeting'))::int,
+		-- the last one counts on the latest day
+		(SELECT max(l.assigned_at) FROM pql.lead l WHERE l.rep = r.email AND l.counts_on = (SELECT max(d.counts_on) FROM pql.lead d WHERE d.rep = r.email))
 	FROM (
 		SELECT p.email, p.team, p.calendar, p.daily_cap, z.zone, o.opens_at, (o.opens_at AT TIME ZONE z.zone)::date AS day
 		FROM pql.rep p
@@ -232,9 +234,6 @@ BEGIN ATOMIC
 		CROSS JOIN LATERAL (SELECT pql.next_opening(as_of, p.calendar, z.zone) AS opens_at) o
 		WHERE CASE WHEN reps IS NULL THEN p.active ELSE p.email = ANY (reps) END
 	) r
-	CROSS JOIN LATERAL (
-		SELECT (count(*) FILTER (WHERE l.state IN ('assigned', 'claimed', 'contacted', 'meeting')))::int AS load, max(l.assigned_at) AS last_assigned_at
-		FROM pql.lead l WHERE l.rep = r.email) l
 	ORDER BY r.email;
 END;
 COMMENT ON FUNCTION pql.rep_capacity(timestamptz, text[]) IS 'How much each active rep (or each of those named) can take: a lead assigned at as_of counts on counts_on, the business day that opens_at (as_of, or when they open next) falls on, of which free are left (negative: over the cap); the next one opens at next_day_at. load: active leads.';
@@ -250,3 +249,20 @@ COMMENT ON FUNCTION pql.wake_queue() IS 'Trigger of what leads may be waiting fo
 REVOKE ALL ON FUNCTION pql.wake_queue() FROM PUBLIC;
 CREATE TRIGGER rep_wakes_queue AFTER INSERT OR UPDATE ON pql.rep FOR EACH STATEMENT EXECUTE FUNCTION pql.wake_queue();
 CREATE TRIGGER segment_rule_wakes_queue AFTER INSERT OR UPDATE OR DELETE ON pql.segment_rule FOR EACH STATEMENT EXECUTE FUNCTION pql.wake_queue();
+
+CREATE FUNCTION pql.keep_rep() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	leads int := count(*) FROM pql.lead l WHERE l.rep = OLD.email AND l.state IN ('assigned', 'claimed', 'contacted', 'meeting');
+BEGIN
+	IF leads = 0 THEN
+		RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+	END IF;
+	RAISE EXCEPTION '% has % open lead%', OLD.email, leads, CASE WHEN leads > 1 THEN 's' ELSE '' END
+		USING ERRCODE = 'foreign_key_violation', DETAIL = 'They would be nobody''s.',
+			HINT = format('Reassign them (pql.reassign). UPDATE pql.rep SET active = false WHERE email = %L; keeps new ones away meanwhile.', OLD.email);
+END
+$$;
+COMMENT ON FUNCTION pql.keep_rep() IS 'Trigger: a rep with open leads is neither deleted nor renamed.';
+CREATE TRIGGER rep_with_leads_stays BEFORE DELETE ON pql.rep FOR EACH ROW EXECUTE FUNCTION pql.keep_rep();
+CREATE TRIGGER rep_with_leads_keeps_name BEFORE UPDATE OF email ON pql.rep FOR EACH ROW WHEN (OLD.email <> NEW.email) EXECUTE FUNCTION pql.keep_rep();

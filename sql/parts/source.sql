@@ -215,8 +215,8 @@ COMMENT ON FUNCTION pql.has_rows(regclass) IS 'Is it a table, whose rows have pl
 CREATE FUNCTION pql.repeated_rows(relation regclass, mapping jsonb, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, since timestamptz DEFAULT NULL)
 RETURNS TABLE (of_table oid, row_id tid)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
--- in the order of an index over user and id where there is one, hashing and sorting nothing
-SET enable_hashagg = off AS $$
+-- in the order of an index over user and id where there is one, hashing and sorting nothing; and whatever statistics say, no row is compared with all others
+SET enable_hashagg = off SET enable_nestloop = off AS $$
 DECLARE
 	-- the earliest counts: one that comes later, and says that it happened later, changes nothing
 	rank CONSTANT text := '(coalesce(nullif(%1$s.occurred_at, ''-infinity''), ''infinity''), %1$s.of_table, %1$s.row_id)';

@@ -142,7 +142,8 @@ CREATE TABLE pql.lead (
 CREATE UNIQUE INDEX lead_by_id ON pql.lead (lead_id);
 CREATE INDEX lead_by_next ON pql.lead (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX lead_by_rep ON pql.lead (rep, counts_on);
-CREATE INDEX lead_by_account ON pql.lead (account_id) WHERE rep IS NOT NULL;
+CREATE INDEX lead_at_work ON pql.lead (rep) WHERE state IN ('assigned', 'claimed', 'contacted', 'meeting');
+CREATE INDEX lead_by_account ON pql.lead (account_id) WHERE account_id IS NOT NULL;
 COMMENT ON TABLE pql.lead IS 'One row each time a subject qualifies: one a trial, of other models numbered. What is here stays, whatever the verdict becomes.';
 COMMENT ON COLUMN pql.lead.status IS 'The verdict''s, when it was triggered.';
 COMMENT ON COLUMN pql.lead.state IS 'What has been done about it. not_routed: no model routes leads.';

@@ -25,6 +25,24 @@ SELECT is(t.health('marks'), 'ok none', 'judged it');
 UPDATE pql.run SET error = 'something';
 SELECT is(t.health('refresh'), 'error as of 2026-03-03 00:00:00+00: something', 'what went wrong is told');
 
+-- the sales motion
+SELECT is(t.health('routing'), 'none no model routes leads', 'routing is off');
+SELECT pql.start_routing('trial') \g /dev/null
+SELECT is(t.health('routing'), 'warn trial to 0 active reps', 'without reps it leads nowhere');
+INSERT INTO pql.rep (email) VALUES ('ann@sales.example');
+SELECT is(t.health('routing'), 'ok trial to 1 active reps', 'with one it does');
+SELECT pql.pause('enough') \g /dev/null
+SELECT is(t.health('routing'), 'warn trial to 1 active reps; paused: enough', 'a pause is told');
+SELECT pql.resume() \g /dev/null
+SELECT is(t.health('alerts'), 'ok 0 wait', 'nothing is to be delivered');
+SELECT pql.post_alert('note', 'k', NULL, '{"text": "x"}', clock_timestamp() - interval '20 minutes') \g /dev/null
+SELECT matches(t.health('alerts'), '^warn 1 wait, the oldest for 00:20:0\d$', 'nobody delivers');
+UPDATE pql.alert SET failed_at = clock_timestamp();
+SELECT is(t.health('alerts'), 'error 0 wait, 1 were given up', 'or it could not be');
+SELECT is(t.health('activities'), NULL, 'nothing comes from a CRM');
+INSERT INTO pql.activity (activity_id, refused) VALUES ('1', 'no');
+SELECT is(t.health('activities'), 'warn 0 applied, 1 refused', 'what cannot be applied is counted');
+
 CREATE TABLE app.events (user_id text, occurred_at timestamptz, event text);
 CREATE VIEW app.seen AS SELECT * FROM app.events;
 SELECT count(*) FROM pql.connect('events', 'app.events') \g /dev/null

@@ -307,6 +307,76 @@ SELECT matches(t.error($$INSERT INTO pql.surveillance_wording VALUES ('(a)\1', '
 SELECT matches(t.error($$INSERT INTO pql.surveillance_wording VALUES (' ', 'No.')$$), 'It is empty', 'an empty one');
 DELETE FROM pql.surveillance_wording WHERE source = 'own';
 
+-- ---- the search: whatever PostgreSQL's regular expressions find is among what may match ----
+
+CREATE FUNCTION t.pattern(pattern text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT replace(pattern, '<n>', chr(1) || '[^' || chr(2) || ']*' || chr(2)) $$;
+CREATE FUNCTION t.hits(plain text, pattern text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT pql.wording_hits(plain, ARRAY[t.pattern(pattern)]) = '{1}' $$;
+
+-- each text, and the beginning of each with the end of the next, cut at every word
+CREATE TABLE t.cut AS
+WITH text AS (SELECT row_number() OVER (ORDER BY u.k, u.n) AS n, u.text FROM (SELECT 1 AS k, n, text FROM t.refused UNION ALL SELECT 2, n, text FROM t.innocent) u),
+word AS (SELECT x.n, k.k, x.text, regexp_split_to_array(x.text, '\s') AS words FROM text x CROSS JOIN LATERAL generate_series(1, array_length(regexp_split_to_array(x.text, '\s'), 1)) k (k))
+SELECT DISTINCT pql.plain_wording(concat_ws(' ', array_to_string(a.words[:a.k], ' '), array_to_string(b.words[a.k:], ' '))) AS plain
+FROM word a JOIN word b ON b.n = a.n + 1 AND b.k = 1
+UNION
+SELECT pql.plain_wording(x.text) FROM text x;
+SELECT cmp_ok((SELECT count(*) FROM t.cut), '>', 1000::bigint, 'many texts, whole and put together from two');
+-- as it was decided before there was a search that comes first: by all patterns as one expression
+CREATE TABLE t.decided AS
+SELECT c.plain, c.plain ~* (SELECT pql.wording_regex(string_agg('(?:' || w.pattern || ')', '|')) FROM pql.refused_wording() w) AS refused FROM t.cut c;
+SELECT cmp_ok((SELECT count(*) FROM t.decided WHERE refused), '>', 300::bigint, 'of which many are refused');
+SELECT is_empty($$
+	SELECT d.plain, d.refused FROM t.decided d CROSS JOIN (SELECT pql.refused_patterns() AS patterns OFFSET 0) p
+	WHERE d.refused <> EXISTS (
+		SELECT FROM unnest(pql.wording_hits(d.plain, p.patterns)) h (n) WHERE d.plain ~* pql.wording_regex(p.patterns[h.n])) ORDER BY 1$$, 'the same are refused with and without it');
+SELECT is_empty($$
+	SELECT x.plain, p.patterns[n.n] FROM (SELECT pql.plain_wording(text) AS plain FROM t.refused UNION SELECT pql.plain_wording(text) FROM t.innocent) x
+	CROSS JOIN (SELECT pql.refused_patterns() AS patterns OFFSET 0) p CROSS JOIN LATERAL generate_subscripts(p.patterns, 1) n (n)
+	WHERE (x.plain ~* pql.wording_regex(p.patterns[n.n])) <> (n.n = ANY (pql.wording_hits(x.plain, p.patterns))) ORDER BY 1, 2$$, 'of the shipped patterns it tells just those that match');
+
+SELECT results_eq($$SELECT v.n FROM (VALUES
+		(1, 'hot lead', 'a hot lead.', true), (2, 'hot lead', 'a hot leader', false), (3, 'hot lead', 'shot lead', false), (4, 'Hot LEAD', 'hot lead', true),
+		(5, '<n> beers', U&'\0001three\0002 beers', true), (6, '<n> beers', 'three beers', false),
+		(7, '(?<!would )you (?:use|used)', 'so you used it', true), (8, '(?<!would )you use', 'would you use it', false), (9, '(?<!a|ab+ )you', 'x abbb you', false),
+		(10, 'you(?! (?:can|may))', 'you can', false), (11, 'you(?! (?:can|may))', 'you could', true), (12, 'you(?!.*z)', 'you a b z', false), (13, 'a(?!b(?!c))x?', 'a-', true),
+		(14, 'a(?: \S+)* z', 'a b c z', true), (15, 'a(?: \S+)* z', 'a b c', false), (16, 'a[^.]*z', 'a b. z', false), (17, '[^[:alnum:]]b', '-b', true), (18, '[]x-]+', ']-x', true),
+		(19, 'a{2,3}b', 'aab', true), (20, '^a', 'a', true), (21, '\mday\M', 'day', true), (22, 'a\.b', 'a.b', true), (23, 'a\.b', 'axb', false), (24, '\d\s\w', '1 _', true), (25, '\D', '1', false),
+		(26, 'caf.', 'café', true), (27, 'naïve', 'naïve', true), (28, U&'\212A', 'k', true), (29, 'a??b', 'b', true), (30, '(?i)x', 'y', true), (31, '[[.a.]]', 'b', true), (32, 'a)(b', 'z', true), (33, '(a|)b', 'b', true),
+		(34, 'x?', '', true), (35, 'x', '', false),
+		(36, 'you(?!^ go)', 'you go', true), (37, 'you(?! (?!g)go)', 'you go', true), (38, 'ya{0,1}b', 'yab', true), (39, 'ya{0,1}b', 'yb', true), (40, 'you(?! (?!é).)', 'you é', true)) v (n, pattern, plain, hits) WHERE t.hits(v.plain, v.pattern) <> v.hits ORDER BY 1$$, 'SELECT 0 WHERE false', 'what may match; what is not understood may always');
+SELECT is(pql.wording_hits('a b', '{b,NULL,x,a}'), '{1,4}', 'places in the array; NULL is no pattern');
+SELECT is(pql.wording_hits('a', '{}'), '{}', 'no patterns');
+SELECT is(pql.wording_hits(NULL, '{a}'), NULL, 'no text');
+SELECT is(pql.is_refused(NULL, '{a}'), NULL, 'NULL text is neither');
+SELECT is(pql.is_refused('Your score', pql.refused_patterns()), true, 'one is');
+SELECT is(pql.is_refused('Your data', pql.refused_patterns()), false, 'one is not');
+
+-- patterns by chance: PostgreSQL's regular expressions are asked first, and those that are none are left out
+SELECT setseed(0.25) \g /dev/null
+CREATE FUNCTION t.pieces(pieces text[], most int) RETURNS text LANGUAGE sql VOLATILE AS $$
+	SELECT string_agg(pieces[1 + floor(random() * cardinality(pieces))::int], '') FROM generate_series(1, 1 + floor(random() * most)::int) $$;
+CREATE FUNCTION t.chance() RETURNS TABLE (pattern text, plain text, matches boolean, hits boolean) LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	FOR n IN 1 .. 6000 LOOP
+		pattern := t.pieces('{you,log,ged,s,a,i,I,é,"<n>"," "," ",(?:,(?:,(?:,(,(?!,(?<!,(?=,(?<=,),),),),),),|,|,|,*,+,?,"{2}","{0,1}",*?,[ab],[^a],[a-z],[[:alnum:]],"[^[:space:]]",[]-],.,"\\S","\\S","\\w","\\D","\\.","\\m",^,$}', 12);
+		FOR k IN 1 .. 4 LOOP
+			plain := t.pieces(ARRAY['you', 'log', 'ged', 's', 'a', 'i', 'é', 'b', ' ', ' ', ' ', '.', '-', U&'\0001three\0002'], 10);
+			BEGIN
+				matches := plain ~* pql.wording_regex(pattern);
+			EXCEPTION WHEN invalid_regular_expression THEN
+				EXIT;
+			END;
+			hits := t.hits(plain, pattern);
+			RETURN NEXT;
+		END LOOP;
+	END LOOP;
+END
+$$;
+CREATE TABLE t.by_chance AS SELECT * FROM t.chance();
+SELECT cmp_ok((SELECT count(*) FROM t.by_chance WHERE matches), '>', 500::bigint, 'patterns by chance, some of which match');
+SELECT cmp_ok((SELECT count(*) FROM t.by_chance WHERE NOT matches AND NOT hits), '>', 500::bigint, 'and some do not');
+SELECT is_empty('SELECT * FROM t.by_chance WHERE matches AND NOT hits ORDER BY 1, 2', 'none that matches is missed');
+
 -- ---- placeholders, asks ----
 
 SELECT is(pql.fill_template('Hi {first_name|there} of { company }, {{plain}} {plan|}.', '{"company": "{first_name}"}'), 'Hi there of {first_name}, {plain} .', 'filled once');
@@ -412,6 +482,10 @@ SELECT is((SELECT r.body FROM pql.render_outreach(t.id('integration'), 1, '2026-
 	E'Hi Dana,\n\nThanks for trying our product. With Google Sheets connected, the hard part is behind you. What helps most now is one small result that matters to somebody at Acme, and I am glad to help you pick it.\n\nWould ten minutes this week be useful?\n\nBest,\nThe team\n\nIf you would rather not hear from me, a short "no thanks" is enough.', 'filled in');
 SELECT results_eq($$SELECT channel, recipient, subject FROM pql.render_outreach(t.id('integration'), 1, '2026-03-07')$$, $$VALUES ('email', 'u1@acme.example', 'A first result with Google Sheets')$$, 'to whom');
 
+SELECT results_eq($$SELECT r.template FROM pql.lead l CROSS JOIN LATERAL pql.rendered(l, 'email', 1) r WHERE l.lead_id = t.id('all')$$,
+	$$VALUES ('email_1_integration_high'), ('email_1_invite_high'), ('email_1_billing_high'), ('email_1_any')$$, 'the best first');
+SELECT results_eq($$SELECT r.template FROM pql.lead l CROSS JOIN LATERAL pql.rendered(l, 'email', 1, 2) r WHERE l.lead_id = t.id('all')$$, $$VALUES ('email_1_integration_high'), ('email_1_invite_high')$$, 'no more than are wanted');
+
 INSERT INTO pql.rep (email, name) VALUES ('kim@pql.example', 'Kim Roe');
 UPDATE pql.lead SET rep = 'kim@pql.example' WHERE lead_id = t.id('invite');
 INSERT INTO pql.outreach_setting VALUES ('product', 'Lead Session Score'), ('footer', 'Example Ltd, 1 Example Road'), ('unsubscribe', 'Unsubscribe: {never filled}');
@@ -510,7 +584,7 @@ SELECT matches(t.error($$SELECT * FROM pql.outreach_kit(t.id('tie'))$$), '^55000
 UPDATE pql.lead SET state = 'claimed' WHERE lead_id = t.id('tie');
 UPDATE pql.person SET opted_out_at = '2026-03-08 12:00' WHERE user_id = 'u4';
 SELECT is(t.error($$SELECT * FROM pql.render_outreach(t.id('tie'), 1, '2026-03-08 11:59:59.999999')$$), 'no error', 'before somebody unsubscribed');
-SELECT matches(t.error($$SELECT * FROM pql.render_outreach(t.id('tie'), 1, '2026-03-08 12:00')$$), '^55000 [|] lead \d+ has unsubscribed [|] Since 2026-03-08 12:00', 'and from then on');
+SELECT matches(t.error($$SELECT * FROM pql.render_outreach(t.id('tie'), 1, '2026-03-08 12:00')$$), '^55000 [|] lead \d+ has unsubscribed [|] Nothing is sent until the person opts in again', 'and from then on');
 UPDATE pql.person SET opted_out_at = NULL, suppressed_at = '2026-03-08 12:00' WHERE user_id = 'u4';
 SELECT matches(t.error($$SELECT * FROM pql.outreach_kit(t.id('tie'), '2026-03-08 12:00')$$), '^55000 [|] lead \d+ is on a do-not-contact list', 'a list of whom to leave alone');
 UPDATE pql.person SET suppressed_at = NULL WHERE user_id = 'u4';

@@ -12,7 +12,7 @@ sub run_sql
 	my ($db, $sql) = @_;
 	open(my $psql, '|-', "psql -X -q -A -t -v ON_ERROR_STOP=1 -d $db -o $dir/out") or die;
 	print $psql $sql;
-	close($psql);
+	close($psql) or die 'psql failed';
 	open(my $out, '<', "$dir/out") or die;
 	local $/;
 	return <$out>;
@@ -58,6 +58,24 @@ INSERT INTO pql.template (template, use, touch, variant, subject, body) VALUES (
 UPDATE pql.template SET retired_at = '2026-11-20' WHERE template = 'email_1_any';
 INSERT INTO pql.surveillance_wording (pattern, why) VALUES ('hello', 'Found in a template that was saved before.');
 INSERT INTO pql.outreach_setting VALUES ('product', 'Examplia');
+-- a lead at work, written to before it was known that the person had opted out
+INSERT INTO pql.calendar (calendar, timezone, hours) VALUES ('sales', 'Europe/Berlin', 'mon-fri 09:00-17:00');
+INSERT INTO pql.holiday (calendar, day, name) VALUES ('sales', '2026-12-24', 'a day off');
+INSERT INTO pql.team (team, manager, channel) VALUES ('inside_sales', 'mia@sales.example', 'hook');
+INSERT INTO pql.rep (email, name, team, calendar) VALUES ('ann@sales.example', 'Ann', 'inside_sales', 'sales');
+INSERT INTO pql.account (account_id, employees) VALUES ('work', 400);
+INSERT INTO pql.person (user_id, email, account_id) VALUES ('w1', 'a@work.example', 'work'), ('w2', 'b@work.example', 'work');
+INSERT INTO pql.trial (user_id, started_at) VALUES ('w1', '2026-11-02 09:00Z'), ('w2', '2026-11-02 09:00Z');
+INSERT INTO pql.event (user_id, occurred_at, event, properties) SELECT w, at::timestamptz, event, properties::jsonb FROM unnest('{w1,w2}'::text[]) w, (VALUES ('2026-11-02 10:00Z', 'activation_complete', '{}'),
+	('2026-11-03 10:00Z', 'invite_sent', '{"invitee_email": "x@y.example"}'), ('2026-11-04 10:00Z', 'integration_connected', '{"integration_type": "warehouse"}')) v (at, event, properties);
+SELECT pql.start_routing('trial', 0.05, as_of => '2026-11-02');
+INSERT INTO pql.signal_alert VALUES ('mine', 'activated', 'hook');
+CALL pql.refresh('2026-11-05 09:00Z');
+SELECT (pql.log_touch(l.lead_id, as_of => '2026-11-05 10:00Z')).state FROM pql.lead l WHERE l.user_id = 'w1' AND l.model = 'trial';
+SELECT (pql.log_reply(l.lead_id, 'unsubscribe', as_of => '2026-11-05 11:00Z')).state FROM pql.lead l WHERE l.user_id = 'w2' AND l.model = 'trial';
+UPDATE pql.person SET opted_out_at = '2026-11-01' WHERE user_id = 'w1';
+INSERT INTO pql.activity (activity_id, user_id, channel, occurred_at) VALUES ('T1', 'w1', 'call', '2026-11-06 10:00Z');
+SELECT pql.pause('enough', as_of => '2026-11-06');
 SQL
 
 my $state = <<'SQL';
@@ -77,6 +95,18 @@ SELECT input, relation, key, reason FROM pql.input_change WHERE input <> 'settle
 SELECT s.relation, s.mapping, s.capture FROM pql.sources s ORDER BY 1;
 SELECT * FROM pql.list_entry;
 SELECT * FROM pql.channel;
+SELECT * FROM pql.calendar;
+SELECT * FROM pql.holiday;
+SELECT * FROM pql.team;
+SELECT * FROM pql.rep;
+SELECT * FROM pql.segment_rule ORDER BY position;
+SELECT * FROM pql.routing;
+SELECT * FROM pql.pause;
+SELECT * FROM pql.opt_out;
+SELECT * FROM pql.activity;
+SELECT * FROM pql.signal_alert;
+SELECT (to_jsonb(l) - 'next_at')::text FROM pql.lead l ORDER BY lead_id;
+SELECT * FROM pql.lead_event ORDER BY event_id;
 SELECT * FROM pql.alert;
 SELECT * FROM pql.email_domain ORDER BY domain;
 SELECT * FROM pql.template ORDER BY template;
@@ -92,4 +122,9 @@ my $followed = "SELECT pql.follow_inputs('2026-11-20'); SELECT * FROM pql.credit
 is(run_sql('pql_restored', $followed), run_sql('pql_dumped', $followed), 'and what was noted is followed');
 like(run_sql('pql_restored', "SELECT email FROM pql.person WHERE user_id = 'u5'"), qr/e\@late/, 'as it should');
 like($before, qr/u3\|late\|.*\|qualified\|/, 'and there was something to keep');
+unlike($before, qr/outreach_sent.*outreach_sent/s, 'one was written to');
+like($before, qr/outreach_sent/, 'and that is still known');
+run_sql('pql_restored', "SET client_min_messages = warning; CALL pql.refresh('2026-11-08')");
+is(run_sql('pql_restored', "SELECT count(*) FROM pql.lead WHERE user_id IN ('w1', 'w2') AND rep IS NOT NULL"), "2\n", 'leads stay with their reps');
+is(run_sql('pql_restored', "SELECT max(lead_id) < nextval('pql.lead_lead_id_seq') FROM pql.lead"), "t\n", 'and new ones get new ids');
 done_testing();
