@@ -55,16 +55,13 @@ FROM (SELECT message FROM pilot.done WHERE outcome = 'refused' UNION ALL SELECT 
 
 -- ------------------------------------------------------------------------------------------------
 
--- The lead to which most different things happened, a meeting and a payment among them; of those of whom no more is known now than at the first touch,
--- so that the message is the one that was there.
+-- The lead to which most different things happened, a meeting and a payment among them.
 SELECT l.lead_id AS lead, coalesce(p.full_name, p.email) AS who, concat_ws(', ', p.title, a.name, a.employees || ' employees') AS known, coalesce(r.timezone, c.timezone, 'UTC') AS zone,
-	r.name AS rep_name, l.first_touched_at AS touched_at
+	r.name AS rep_name
 FROM pql.lead l JOIN pql.person p USING (user_id) LEFT JOIN pql.account a ON a.account_id = l.account_id JOIN pql.rep r ON r.email = l.rep LEFT JOIN pql.calendar c USING (calendar)
 	CROSS JOIN LATERAL (SELECT count(DISTINCT e.event) AS kinds, count(*) AS events FROM pql.lead_event e WHERE e.lead_id = l.lead_id) n
-WHERE l.model = 'trial' AND l.first_touched_at IS NOT NULL AND l.touches > 0
-ORDER BY ((SELECT ARRAY(SELECT jsonb_array_elements_text(e.details->'signals_met')) FROM pql.lead_event e WHERE e.lead_id = l.lead_id AND e.details ? 'signals_met' AND e.occurred_at <= l.first_touched_at
-		ORDER BY e.event_id DESC LIMIT 1) = l.signals) DESC,
-	(l.met_at IS NOT NULL) DESC, n.kinds DESC, n.events DESC, l.lead_id
+WHERE l.model = 'trial' AND l.lead_id IN (SELECT m.lead_id FROM pilot.message m)
+ORDER BY (l.met_at IS NOT NULL) DESC, (l.converted_at IS NOT NULL) DESC, n.kinds DESC, n.events DESC, l.lead_id
 LIMIT 1 \gset
 
 \echo
@@ -101,5 +98,5 @@ ORDER BY b.n, t.m, l.k \g (tuples_only=on)
 \echo 'The message that pql.next_actions had ready for the first touch:'
 \echo
 SELECT '  ' || l.line AS " "
-FROM pql.render_outreach(:lead, 1, :'touched_at') o CROSS JOIN LATERAL unnest(string_to_array(format(E'To: %s\nSubject: %s\n\n%s', o.recipient, o.subject, o.body), E'\n')) WITH ORDINALITY l (line, n)
+FROM (SELECT m.* FROM pilot.message m WHERE m.lead_id = :lead ORDER BY m.at LIMIT 1) o CROSS JOIN LATERAL unnest(string_to_array(format(E'To: %s\nSubject: %s\n\n%s', o.recipient, o.subject, o.body), E'\n')) WITH ORDINALITY l (line, n)
 ORDER BY l.n \g (tuples_only=on)

@@ -19,7 +19,9 @@
 --
 --   pilot.refreshed   each refresh: as of when, and the last event of the log before and after it
 --   pilot.done        each thing that somebody did or tried: when, what, and what pql said to it
---   pilot.loaded      what came when, of what matters for routing and writing (owners, opt-outs, conversions, ends of trials, reps)
+--   pilot.loaded      what came when, of what matters for routing and writing (owners, opt-outs, conversions, ends of trials)
+--   pilot.action      what pql.next_actions_at said at 8, 14 and 20 o'clock
+--   pilot.message     what was ready to be sent for each first touch
 
 \if :{?step}
 \else
@@ -147,6 +149,9 @@ CREATE TABLE pilot.done (n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, step
 -- What pql.next_actions_at said, three times a day.
 CREATE TABLE pilot.action AS SELECT now() AS as_of, a.rep, a.lead_id, a.action, a.touch, a.not_before, a.due_at FROM pql.next_actions_at() a LIMIT 0;
 
+-- What was there to send for each first touch.
+CREATE TABLE pilot.message (lead_id bigint NOT NULL, at timestamptz NOT NULL, template text, recipient text, subject text, body text);
+
 CREATE FUNCTION pilot.log_position() RETURNS bigint
 LANGUAGE sql VOLATILE
 RETURN (SELECT CASE WHEN s.is_called THEN s.last_value ELSE 0 END FROM pql.lead_event_event_id_seq s);
@@ -230,6 +235,9 @@ BEGIN
 		OR p.action = 'reply' AND (l.replied_at IS NOT NULL OR l.state NOT IN ('contacted', 'meeting'))
 		OR p.action = 'reassign' AND (l.state IN ('closed', 'control', 'not_routed')) THEN
 		RETURN;
+	END IF;
+	IF p.action = 'touch' AND l.touches = 0 AND NOT blind THEN
+		INSERT INTO pilot.message SELECT p.lead_id, at, o.template, o.recipient, o.subject, o.body FROM pql.render_outreach(p.lead_id, 1, at) o;
 	END IF;
 	IF p.rep = 'rep2@product.example' AND p.action IN ('claim', 'touch', 'meeting', 'disposition') OR p.action = 'reply' AND l.rep = 'rep2@product.example' THEN
 		-- into the CRM, from where it comes minutes later

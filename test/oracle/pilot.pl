@@ -90,6 +90,7 @@ sub tabulate
 	my $week = open_hours($hours);
 	my $first = floor($from / MINUTE);
 	my (@open, @date, %minute_of, %works);
+	-e "/usr/share/zoneinfo/$zone" or die "no data of the timezone $zone\n";    # without it, the C library would take it for UTC
 	local $ENV{TZ} = $zone;
 	POSIX::tzset();
 	for my $m ($first .. floor($until / MINUTE))
@@ -182,8 +183,8 @@ sub rows
 
 # ---- what is known as the walk goes on ----
 
-my (%lead, %rep, %owner, %opted_out, %suppressed, %trial, %pause, %last_assigned, %history, %alerts, %rank, %person_at);
-my ($team, $share, $ae_from, $beginning, @worked, %facts);
+my (%lead, %rep, %owner, %opted_out, %suppressed, %trial, %pause, %last_assigned, %history, %alerts, %rank);
+my ($team, $ae_from, $beginning, %facts);
 
 sub worked { my ($l) = @_; return $l->{state} =~ /^(assigned|claimed|contacted|meeting)$/; }
 sub flag { my ($l, $f) = @_; return scalar grep { $_ eq $f } @{ $l->{flags} }; }
@@ -271,7 +272,7 @@ my %on = (
 		my ($way, @reps) = candidates($l);
 		my $until = instant($d->{until});
 		if ($d->{reason} eq 'paused') { holds('queued as paused while routing is', $pause{routing}, named($l), ' at ', shown($t)); }
-		elsif ($d->{reason} eq 'no_rep') { holds('queued for want of a rep when there is none', !@reps, named($l)); }
+		elsif ($d->{reason} eq 'no_rep') { holds('queued for want of a rep when there is none', !(grep { $_ ne ($l->{released_by} // '') } @reps), named($l)); }
 		elsif ($d->{reason} eq 'cap')
 		{
 			holds('queued for the cap when everybody\'s is reached', !(grep { free($_, $t) > 0 } @reps), named($l), ' at ', shown($t), ", $way: ", map { "$_ has " . free($_, $t) . ' free; ' } @reps);
@@ -287,7 +288,6 @@ my %on = (
 		}
 		else { found('a queued lead has a reason that is known', $d->{reason}, ' ', named($l)); }
 		@$l{qw(reason queued_until flags)} = ($d->{reason}, $until, $d->{flags});
-		push @{ $step{queued} }, $l if %step;
 		expect_alert('a high lead that queues alerts the manager', 'queued', $l, $t, 'managers') if $l->{tier} eq 'high' && $d->{reason} =~ /^(cap|behind_queue)$/ && !$pause{routing} && !$l->{manager_knows}++;
 	},
 	pql_routed => sub {
@@ -598,7 +598,7 @@ sub check
 	$beginning = $steps[0]{t};
 	my ($from, $until) = ($beginning - 4 * DAY, $steps[-1]{t} + 20 * DAY);
 	my ($routing) = rows($db, q{SELECT * FROM pql.routing WHERE model = 'trial'});
-	($team, $share, $ae_from) = @$routing{qw(team control_share ae_from)};
+	($team, $ae_from) = @$routing{qw(team ae_from)};
 	# the model's own words
 	%rank = map { $_->{tier} => $_->{n} } rows($db, q{SELECT t.value->>'tier' AS tier, t.ordinality AS n FROM pql.active_model m, jsonb_array_elements(m.document->'tiers') WITH ORDINALITY t WHERE m.model = 'trial'});
 	my %calendar = map { $_->{calendar} => $_ } rows($db, 'SELECT * FROM pql.calendar');
@@ -620,7 +620,6 @@ sub check
 		$new{$_} = instant($l->{$_}) for qw(triggered_at qualified_at started_at trial_ends_at);
 		$lead{ $l->{lead_id} } = { %new, touches => 0, flags => [], escalations => [] };
 	}
-	my @waiting;    # leads that are not triggered yet take no part
 	my %all = %lead;
 	%lead = ();
 	my @events = grep { $all{ $_->{lead_id} } } rows($db, q{SELECT e.event_id, e.lead_id, e.event, e.occurred_at, e.details, e.external_id FROM pql.lead_event e JOIN pql.lead l USING (user_id, lead_id) WHERE l.model = 'trial' ORDER BY e.event_id});
@@ -638,6 +637,12 @@ sub check
 		push @{ $alerts{"$a->{kind} $a->{lead_id} " . instant($a->{created_at})} }, $a->{channel};
 	}
 	my %activity = map { $_->{activity_id} => $_ } rows($db, 'SELECT * FROM pql.activity');
+	my %address = map { $_->{user_id} => $_->{email} } rows($db, 'SELECT user_id, email FROM pql.person');
+	for my $m (rows($db, 'SELECT lead_id, at, recipient, body FROM pilot.message'))
+	{
+		my $l = $all{ $m->{lead_id} };
+		holds('a message is to the person of the lead', ($m->{recipient} // '') eq $address{ $l->{user_id} } && ($m->{body} // '') ne '', "lead $m->{lead_id}: ", $m->{recipient} // 'nobody');
+	}
 	my %actions;
 	push @{ $actions{ instant($_->{as_of}) } }, $_ for rows($db, 'SELECT * FROM pilot.action');
 
