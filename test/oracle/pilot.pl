@@ -210,9 +210,7 @@ sub candidates
 			grep { defined $_->{account_id} && $_->{account_id} eq $account && $_ != $l && worked($_) && $_->{rep} ne $not && $rep{ $_->{rep} }{active} } values %lead;
 		return ('same_account', $first->{rep}) if $first;
 	}
-	my @team = grep { $rep{$_}{active} && $rep{$_}{team} eq $team } sort keys %rep;
-	my @others = grep { $_ ne $not } @team;
-	return ('team', @others ? @others : @team);
+	return ('team', grep { $_ ne $not && $rep{$_}{active} && $rep{$_}{team} eq $team } sort keys %rep);
 }
 
 sub takes { my ($l, $r) = @_; my ($way, @reps) = candidates($l); return $way ne 'owner' && grep { $_ eq $r } @reps; }
@@ -272,7 +270,7 @@ my %on = (
 		my ($way, @reps) = candidates($l);
 		my $until = instant($d->{until});
 		if ($d->{reason} eq 'paused') { holds('queued as paused while routing is', $pause{routing}, named($l), ' at ', shown($t)); }
-		elsif ($d->{reason} eq 'no_rep') { holds('queued for want of a rep when there is none', !(grep { $_ ne ($l->{released_by} // '') } @reps), named($l)); }
+		elsif ($d->{reason} eq 'no_rep') { holds('queued for want of a rep when there is none', !@reps, named($l)); }
 		elsif ($d->{reason} eq 'cap')
 		{
 			holds('queued for the cap when everybody\'s is reached', !(grep { free($_, $t) > 0 } @reps), named($l), ' at ', shown($t), ", $way: ", map { "$_ has " . free($_, $t) . ' free; ' } @reps);
@@ -288,7 +286,7 @@ my %on = (
 		}
 		else { found('a queued lead has a reason that is known', $d->{reason}, ' ', named($l)); }
 		@$l{qw(reason queued_until flags)} = ($d->{reason}, $until, $d->{flags});
-		expect_alert('a high lead that queues alerts the manager', 'queued', $l, $t, 'managers') if $l->{tier} eq 'high' && $d->{reason} =~ /^(cap|behind_queue)$/ && !$pause{routing} && !$l->{manager_knows}++;
+		$l->{manager_knows} ||= expect_alert('a high lead that queues alerts the manager', 'queued', $l, $t, 'managers') if $l->{tier} eq 'high' && $d->{reason} =~ /^(cap|behind_queue|no_rep)$/ && !$pause{routing} && !$l->{manager_knows};
 	},
 	pql_routed => sub {
 		my ($l, $d, $t) = @_;
@@ -447,7 +445,8 @@ my %on = (
 			holds('a rise in tier while untouched: the earlier deadline', same(instant($d->{first_touch_due_at}) // $l->{first_touch_due_at}, $due), named($l), ' at ', shown($t), ': ', $d->{first_touch_due_at} // 'none', ', not ', shown($due));
 		}
 		$l->{first_touch_due_at} = instant($d->{first_touch_due_at}) // $l->{first_touch_due_at};
-		expect_alert('a lead that rises to high in the queue alerts the manager', 'queued', $l, $t, 'managers') if $l->{state} eq 'queued' && $rank{ $l->{tier} } == 1 && ($l->{reason} // '') =~ /^(cap|behind_queue)$/ && !$pause{routing} && !$l->{manager_knows}++;
+		$l->{manager_knows} ||= expect_alert('a lead that rises to high in the queue alerts the manager', 'queued', $l, $t, 'managers')
+			if $l->{state} eq 'queued' && $rank{ $l->{tier} } == 1 && ($l->{reason} // '') =~ /^(cap|behind_queue|no_rep)$/ && !$pause{routing} && !$l->{manager_knows};
 	},
 	pql_escalated => sub {
 		my ($l, $d, $t) = @_;
@@ -485,7 +484,7 @@ sub expect_alert
 	my $key = "$kind $l->{lead_id} $t";
 	my $got = shift @{ $alerts{$key} // [] };
 	holds($what, $got && $got eq $channel, named($l), " $kind at ", shown($t), ': ', $got // 'none', ", not $channel");
-	return;
+	return defined $got ? 1 : 0;
 }
 
 # ---- when a refresh has ended ----
