@@ -64,6 +64,12 @@ stress: ready
 	@PQL_STRESS_SECONDS=120 scripts/with-cluster prove test/t/refresh.t
 	@PQL_KILLS=200 scripts/with-cluster prove test/t/crash.t
 
+## make pilot       four simulated weeks of reps at work, a refresh in each of the 40,320 minutes, against the oracle (some ten minutes)
+.PHONY: pilot
+pilot: ready
+	@scripts/install-deps test
+	@PQL_PILOT_STEP=1 PQL_PILOT_SHARE=1 scripts/with-cluster prove -v test/t/pilot.t
+
 ## make fuzz        libFuzzer on everything that reads what it is given
 .PHONY: fuzz
 fuzz: ready

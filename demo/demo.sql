@@ -179,15 +179,3 @@ SELECT format('(%s had paid by then and count nowhere; judged once for each of %
 FROM pql.trial \gset
 \echo
 \echo :line
-
--- ------------------------------------------------------------------------------------------------
-
-\echo
-\echo '=== What to try next'
-\echo
-\echo '  scripts/with-cluster demo/run --psql     plays this again and leaves you at a prompt; then, say'
-\echo
-\echo '  SELECT * FROM pql.coverage(''trial'', ''2026-10-31'');'
-\echo '  SELECT pql.put_model(pql.adapt(''trial'', ''{"timezone": "Europe/Berlin"}'')::text);'
-\echo '  SELECT * FROM pql.score_all(''playbook'', ''2026-10-31'') ORDER BY score DESC LIMIT 20;'
-\echo
