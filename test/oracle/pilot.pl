@@ -422,6 +422,8 @@ my %on = (
 		my $how = $l->{disposition} // '';
 		holds('reopened by a signal newly met', $how eq 'nurture' ? @new > 0 : $how eq 'no_response' ? !$l->{reopened} && (grep { /^(invites|integrations)$/ } @new) && $t <= ends_at($l) : 0, named($l), " $how, new: @new");
 		$l->{reopened}++;
+		# a new sequence: what came of the one before is over
+		$l->{met_at} = undef;
 		@$l{qw(state reason queued_until reopened_at closed_at disposition disposition_reason signals touches first_touched_at last_touched_at replied_at stopped_at stop_reason first_touch_due_at escalations)}
 			= ('queued', 'reopened', $t, $t, undef, undef, undef, $d->{signals_met}, 0, undef, undef, undef, undef, undef, undef, []);
 	},
