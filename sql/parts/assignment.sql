@@ -76,8 +76,6 @@ DECLARE
 	n int := 0;
 	turn int := 0;
 	pause CONSTANT text := pql.paused();
-	-- when those who wait for another business day get their turn
-	queue_opens timestamptz := min(q.queued_until) FROM pql.lead q WHERE q.state = 'queued' AND q.reason IN ('cap', 'behind_queue') AND q.queued_until > as_of;
 	reps text[];
 	teams text[];
 	zones text[];
@@ -89,6 +87,8 @@ DECLARE
 	loads int[];
 	assigned timestamptz[];
 	turns int[];
+	-- for the day on which each opens next
+	waiting int[];
 	candidates int[];
 	chosen int;
 	only_rep int;
@@ -101,12 +101,13 @@ DECLARE
 BEGIN
 	PERFORM FROM pql.rep r ORDER BY r.email FOR NO KEY UPDATE;
 	SELECT array_agg(c.rep), array_agg(c.team), array_agg(c.timezone), array_agg(c.calendar), array_agg(c.opens_at), array_agg(c.counts_on), array_agg(c.next_day_at),
-		array_agg(c.free), array_agg(c.load), array_agg(c.last_assigned_at), array_agg(0)
-	INTO reps, teams, zones, calendars, opens, days, next_days, free, loads, assigned, turns
-	FROM pql.rep_capacity(as_of) c;
+		array_agg(c.free), array_agg(c.load), array_agg(c.last_assigned_at), array_agg(0), array_agg(w.n)
+	INTO reps, teams, zones, calendars, opens, days, next_days, free, loads, assigned, turns, waiting
+	FROM pql.rep_capacity(as_of) c
+	CROSS JOIN LATERAL (SELECT count(*)::int AS n FROM pql.lead q WHERE q.state = 'queued' AND q.reason IN ('cap', 'behind_queue') AND q.queued_until > as_of AND q.queued_until <= c.opens_at) w;
 
 	FOR f IN
-		SELECT o AS lead, r.role, r.team, t.rank, t.first_touch, t.business, a.crm_owner, s.segment, s.team AS segment_team,
+		SELECT o AS lead, o.queued_until AS until, r.role, r.team, t.rank, t.first_touch, t.business, a.crm_owner, s.segment, s.team AS segment_team,
 			coalesce(r.role = 'hand_raisers' OR 'hand_raiser' = ANY (o.flags), false) AS hand_raiser,
 			-- nobody has had it since
 			CASE WHEN o.state = 'queued' AND o.assigned_at IS NOT NULL AND o.rep IS NULL THEN (SELECT e.details ->> 'sdr_id' FROM pql.lead_event e WHERE e.user_id = o.user_id AND e.lead_id = o.lead_id AND e.event = 'pql_released'
@@ -188,16 +189,16 @@ BEGIN
 				candidates := ARRAY(SELECT i FROM generate_subscripts(reps, 1) i
 					WHERE reps[i] IS DISTINCT FROM f.released_by AND CASE WHEN only_rep IS NOT NULL THEN i = only_rep ELSE teams[i] = of_team OR 'team_empty' = ANY (flags) END);
 				SELECT i INTO chosen FROM unnest(candidates) i
-				WHERE free[i] > 0 AND CASE WHEN early THEN opens[i] <= as_of
-					-- those who wait for the same day go by tier, not by the hour at which they came
-					ELSE opens[i] <= as_of OR (queue_opens <= opens[i]) IS NOT TRUE END
+				WHERE free[i] > 0 AND CASE WHEN early THEN opens[i] < l.queued_until
+					-- those who wait for a day go by tier, not by the hour at which they came
+					ELSE opens[i] <= as_of OR waiting[i] = 0 END
 				ORDER BY loads[i], assigned[i] NULLS FIRST, turns[i], reps[i] LIMIT 1;
 				IF chosen IS NULL AND early THEN
 					waits := l.reason;
 					until := l.queued_until;
 				ELSIF chosen IS NULL AND EXISTS (SELECT FROM unnest(candidates) i WHERE free[i] > 0) THEN
 					waits := 'behind_queue';
-					until := queue_opens;
+					until := (SELECT min(opens[i]) FROM unnest(candidates) i WHERE free[i] > 0);
 				ELSIF chosen IS NULL THEN
 					until := (SELECT min(next_days[i]) FROM unnest(candidates) i);
 					waits := CASE WHEN until IS NULL THEN 'no_rep' ELSE 'cap' END;
@@ -213,14 +214,17 @@ BEGIN
 			IF f.rank = 1 AND waits <> 'paused' AND NOT EXISTS (SELECT FROM pql.alert x WHERE x.user_id = l.user_id AND x.lead_id = l.lead_id AND x.kind = 'queued') THEN
 				PERFORM pql.tell('queued', l, as_of, jsonb_build_object('team', of_team));
 			END IF;
-			IF waits = 'cap' THEN
-				queue_opens := least(queue_opens, until);
+			IF NOT early THEN
+				waiting := ARRAY(SELECT w.n + (until <= opens[w.i] IS TRUE)::int FROM unnest(waiting) WITH ORDINALITY w (n, i) ORDER BY w.i);
 			END IF;
 		ELSE
 			l := pql.log_event(l, 'pql_routed', as_of, jsonb_build_object('sdr_id', reps[chosen], 'reason', reason, 'segment', l.segment,
 				'flags', CASE WHEN free[chosen] < 1 THEN pql.flagged(flags, 'over_cap') ELSE flags END, 'counts_on', days[chosen], 'clock_started_at', opens[chosen],
 				'first_touch_due_at', coalesce(l.first_touch_due_at,
 					pql.first_touch_due(coalesce(f.first_touch, '4 hours'), coalesce(f.business, true), as_of, opens[chosen], calendars[chosen], zones[chosen]))));
+			IF early THEN
+				waiting := ARRAY(SELECT w.n - (f.until <= opens[w.i])::int FROM unnest(waiting) WITH ORDINALITY w (n, i) ORDER BY w.i);
+			END IF;
 			free[chosen] := free[chosen] - 1;
 			loads[chosen] := loads[chosen] + 1;
 			assigned[chosen] := as_of;

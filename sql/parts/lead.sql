@@ -94,8 +94,6 @@ BEGIN
 			l.closed_at := NULL;
 			l.disposition := NULL;
 			l.disposition_reason := NULL;
-			l.score := coalesce((details ->> 'pql_score')::int, l.score);
-			l.tier := coalesce(details ->> 'priority_tier', l.tier);
 			l.signals := ARRAY(SELECT jsonb_array_elements_text(details -> 'signals_met'));
 			l.touches := 0;
 			l.first_touched_at := NULL;

@@ -132,6 +132,34 @@ END
 $$;
 COMMENT ON FUNCTION pql.escalate(pql.lead, timestamptz) IS 'Tells the channel of a lead that nobody has claimed for a business hour, and the manager after two, at the deadline of the first touch, and when it is breached: each once. Returns the lead, to be saved.';
 
+CREATE FUNCTION pql.raise_tier(of_lead pql.lead, verdict pql.score, as_of timestamptz) RETURNS pql.lead
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	l pql.lead := of_lead;
+	rank int;
+	rise record;
+	due timestamptz;
+BEGIN
+	IF NOT coalesce(verdict.tier <> l.tier, verdict.tier IS NOT NULL) THEN
+		RETURN l;
+	END IF;
+	SELECT t.rank INTO rank FROM pql.tier_rules(l.model) t WHERE t.tier = l.tier;
+	SELECT t.rank, t.first_touch, t.business INTO rise FROM pql.tier_rules(l.model) t WHERE t.tier = verdict.tier;
+	IF rise.rank < coalesce(rank, 999) THEN
+		IF l.state IN ('assigned', 'claimed') THEN
+			SELECT pql.first_touch_due(rise.first_touch, rise.business, as_of, c.opens_at, c.calendar, c.timezone) INTO due FROM pql.rep_capacity(as_of, ARRAY[l.rep]) c;
+		END IF;
+		l := pql.log_event(l, 'tier_raised', as_of, jsonb_build_object('pql_score', verdict.score, 'priority_tier', verdict.tier, 'was', l.tier, 'signals_met', verdict.signals,
+			'first_touch_due_at', CASE WHEN due < l.first_touch_due_at THEN due END));
+		IF l.rep IS NOT NULL AND l.state <> 'queued' THEN
+			PERFORM pql.tell('tier_raised', l, as_of, jsonb_build_object('from_tier', of_lead.tier));
+		END IF;
+	END IF;
+	RETURN l;
+END
+$$;
+COMMENT ON FUNCTION pql.raise_tier(pql.lead, pql.score, timestamptz) IS 'A rise in tier: noted, told, and with the earlier deadline. A fall is none. Returns the lead, to be saved.';
+
 CREATE FUNCTION pql.move_lead(of_lead pql.lead, verdict pql.score, routing pql.routing, as_of timestamptz) RETURNS pql.lead
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -139,12 +167,9 @@ DECLARE
 	details jsonb;
 	barrier text;
 	new_signals text[];
-	rank int;
-	rise record;
 	calendar text;
 	zone text;
 	ends_at timestamptz;
-	due timestamptz;
 BEGIN
 	IF l.converted_at IS NULL AND verdict.status = 'converted' THEN
 		details := pql.lead_conversion(l, as_of);
@@ -179,11 +204,8 @@ BEGIN
 			new_signals := ARRAY(SELECT s FROM unnest(verdict.signals) s JOIN pql.scoring_points(l.model) p ON p.signal = s
 				WHERE NOT s = ANY (l.signals) AND p.points >= CASE l.disposition WHEN 'no_response' THEN 3 ELSE 1 END);
 			IF new_signals <> '{}' AND l.converted_at IS NULL AND pql.contact_barrier(l.user_id, as_of) IS NULL THEN
-				SELECT t.rank INTO rank FROM pql.tier_rules(l.model) t WHERE t.tier = l.tier;
-				SELECT t.rank INTO rise FROM pql.tier_rules(l.model) t WHERE t.tier = verdict.tier;
-				l := pql.log_event(l, 'lead_reopened', as_of, jsonb_build_object('was', l.disposition, 'new_signals', new_signals, 'signals_met', verdict.signals,
-					-- with the tier that it has come to
-					'pql_score', CASE WHEN rise.rank < coalesce(rank, 999) THEN verdict.score END, 'priority_tier', CASE WHEN rise.rank < coalesce(rank, 999) THEN verdict.tier END));
+				l := pql.log_event(l, 'lead_reopened', as_of, jsonb_build_object('was', l.disposition, 'new_signals', new_signals, 'signals_met', verdict.signals));
+				l := pql.raise_tier(l, verdict, as_of);
 				INSERT INTO pql.fact (subject, name, value, source, recorded_at) VALUES (l.user_id, 'lead.disposition', 'null', 'pql.lead', as_of)
 				ON CONFLICT (subject, name, recorded_at) DO UPDATE SET value = EXCLUDED.value;
 			END IF;
@@ -206,22 +228,7 @@ BEGIN
 		END IF;
 	END IF;
 
-	-- a rise in tier
-	IF verdict.tier <> l.tier OR l.tier IS NULL THEN
-		SELECT t.rank INTO rank FROM pql.tier_rules(l.model) t WHERE t.tier = l.tier;
-		SELECT t.rank, t.first_touch, t.business INTO rise FROM pql.tier_rules(l.model) t WHERE t.tier = verdict.tier;
-		IF rise.rank < coalesce(rank, 999) THEN
-			IF l.state IN ('assigned', 'claimed') THEN
-				SELECT pql.first_touch_due(rise.first_touch, rise.business, as_of, c.opens_at, c.calendar, c.timezone) INTO due FROM pql.rep_capacity(as_of, ARRAY[l.rep]) c;
-			END IF;
-			l := pql.log_event(l, 'tier_raised', as_of, jsonb_build_object('pql_score', verdict.score, 'priority_tier', verdict.tier, 'was', l.tier, 'signals_met', verdict.signals,
-				'first_touch_due_at', CASE WHEN due < l.first_touch_due_at THEN due END));
-			IF l.rep IS NOT NULL THEN
-				PERFORM pql.tell('tier_raised', l, as_of, jsonb_build_object('from_tier', of_lead.tier));
-			END IF;
-		END IF;
-	END IF;
-
+	l := pql.raise_tier(l, verdict, as_of);
 	RETURN pql.escalate(l, as_of);
 END
 $$;

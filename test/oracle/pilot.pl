@@ -215,6 +215,16 @@ sub candidates
 
 sub takes { my ($l, $r) = @_; my ($way, @reps) = candidates($l); return $way ne 'owner' && grep { $_ eq $r } @reps; }
 
+# May it now? Who waits for a day takes only what is free before it; others leave the next day of who is not at work to those who wait for it.
+sub now
+{
+	my ($l, $r, $t) = @_;
+	my $opens = opening($rep{$r}{table}, $t);
+	return $opens < $l->{queued_until} if waits($l, $t);
+	return $opens <= $t || !grep { $_ != $l && waits($_, $t) && $_->{queued_until} <= $opens } values %lead;
+}
+sub waits { my ($l, $t) = @_; return ($l->{state} // '') eq 'queued' && $l->{reason} =~ /^(cap|behind_queue)$/ && $l->{queued_until} > $t; }
+
 # Does one come before the other?
 sub before
 {
@@ -306,7 +316,7 @@ my %on = (
 			else { holds('owner, then account, then team', ($why eq $way || defined $l->{released_by}) && (grep { $_ eq $r } @reps), named($l), " to $r as $why at ", shown($t), ", not $way: @reps"); }
 			if ($why eq 'team')
 			{
-				my @open = grep { free($_, $t) > 0 } defined $l->{released_by} && $l->{released_by} eq $r ? ($r) : @reps;
+				my @open = grep { free($_, $t) > 0 && now($l, $_, $t) } defined $l->{released_by} && $l->{released_by} eq $r ? ($r) : @reps;
 				my ($least) = sort { $a <=> $b } map { load_of($_) } @open;
 				my @light = grep { load_of($_) == $least } @open;
 				holds('the lightest load', (grep { $_ eq $r } @light), named($l), " to $r at ", shown($t), ': ', map { "$_ has " . load_of($_) . ', free ' . free($_, $t) . '; ' } @reps);
@@ -317,7 +327,7 @@ my %on = (
 			{
 				for my $q (grep { $_->{state} eq 'queued' && $_ != $l && before($_, $l) < 0 } values %lead)
 				{
-					holds('the highest tier first, then the earliest qualified', !takes($q, $r), named($l), " to $r as $why at ", shown($t), ', before ', named($q), " ($q->{reason} until ", shown($q->{queued_until}), ')');
+					holds('the highest tier first, then the earliest qualified', !(takes($q, $r) && now($q, $r, $t)), named($l), " to $r as $why at ", shown($t), ', before ', named($q), " ($q->{reason} until ", shown($q->{queued_until}), ')');
 				}
 			}
 		}

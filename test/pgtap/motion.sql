@@ -109,7 +109,7 @@ INSERT INTO pql.event (user_id, occurred_at, event, properties) SELECT w, '2026-
 FROM unnest(ARRAY['nurtured', 'unfit', 'weak']) w, generate_series(0, 1) d;
 SELECT t.refresh('2026-03-25 10:00') \g /dev/null
 SELECT is(split_part(t.stands('nurtured'), ' ', 1), 'assigned', 'who was to be nurtured is back with any new signal');
-SELECT ok(t.story('nurtured') ~ 'pql_dispositioned lead_reopened pql_routed', 'as the log says');
+SELECT ok(t.story('nurtured') ~ 'pql_dispositioned lead_reopened tier_raised pql_routed', 'as the log says');
 SELECT is((SELECT ROW(l.rep, l.touches, l.disposition, l.reason)::text FROM t.lead('nurtured') l), ROW('ann@sales.example', 0, NULL::text, 'reopened')::text, 'with the same rep, and a new sequence');
 SELECT is((SELECT ROW(l.clock_started_at, l.first_touch_due_at)::text FROM t.lead('nurtured') l), ROW('2026-03-25 10:00+00'::timestamptz, '2026-03-25 12:00+00'::timestamptz)::text, 'and a clock of its own, of the tier that it has come to');
 SELECT is(split_part(t.stands('unfit'), ' ', 1), 'closed', 'who is unfit stays so');

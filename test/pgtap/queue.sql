@@ -28,9 +28,10 @@ INSERT INTO pql.event (user_id, occurred_at, event) SELECT 'f5', '2026-03-24 12:
 SELECT t.refresh('2026-03-24 12:41') \g /dev/null
 SELECT is((SELECT a.channel FROM pql.alert a WHERE a.lead_id = t.id('f5') AND a.kind = 'queued'), 'managers', 'who waits for the rep of the account is told to that team''s manager');
 SELECT t.qualify('f6', '2026-03-24 20:00', 'high') \g /dev/null
-UPDATE pql.rep SET daily_cap = 5;
+UPDATE pql.rep SET daily_cap = 2;
 SELECT t.refresh('2026-03-24 20:00') \g /dev/null
 SELECT is(split_part(t.stands('f5'), ' ', 1) || ' ' || t.told('f6'), 'queued queued', 'one who comes at night and waits behind others, too');
+UPDATE pql.rep SET daily_cap = 5;
 SELECT t.refresh('2026-03-25 09:00') \g /dev/null
 SELECT is((SELECT array_agg(split_part(t.stands(w), ' ', 1)) FROM unnest(ARRAY['f4', 'f5', 'f6']) w), '{assigned,assigned,assigned}', 'in the morning all have their turn');
 -- who has released a lead does not get it back when the queue opens
