@@ -93,6 +93,7 @@ DECLARE
 	chosen int;
 	only_rep int;
 	early boolean;
+	again boolean;
 	of_team text;
 	reason text;
 	waits text;
@@ -104,7 +105,8 @@ BEGIN
 		array_agg(c.free), array_agg(c.load), array_agg(c.last_assigned_at), array_agg(0), array_agg(w.n)
 	INTO reps, teams, zones, calendars, opens, days, next_days, free, loads, assigned, turns, waiting
 	FROM pql.rep_capacity(as_of) c
-	CROSS JOIN LATERAL (SELECT count(*)::int AS n FROM pql.lead q WHERE q.state = 'queued' AND q.reason IN ('cap', 'behind_queue') AND q.queued_until > as_of AND q.queued_until <= c.opens_at) w;
+	CROSS JOIN LATERAL (SELECT count(*)::int AS n FROM pql.lead q WHERE q.state = 'queued' AND q.reason IN ('cap', 'behind_queue') AND q.queued_until > as_of AND q.queued_until <= c.opens_at
+		AND (q.waits_for IS NULL OR q.waits_for = c.rep)) w;
 
 	FOR f IN
 		SELECT o AS lead, o.queued_until AS until, r.role, r.team, t.rank, t.first_touch, t.business, a.crm_owner, s.segment, s.team AS segment_team,
@@ -144,33 +146,35 @@ BEGIN
 			waits := 'paused';
 		ELSE
 			-- whose it is already
-			IF nullif(btrim(f.crm_owner), '') IS NOT NULL AND f.released_by IS NULL THEN
+			IF nullif(btrim(f.crm_owner), '') IS NOT NULL THEN
 				SELECT array_position(reps, p.email) INTO only_rep FROM pql.rep p WHERE lower(p.email) = lower(btrim(f.crm_owner)) OR p.crm_id = btrim(f.crm_owner) OR lower(p.name) = lower(btrim(f.crm_owner))
 				ORDER BY lower(p.email) = lower(btrim(f.crm_owner)) DESC, (p.crm_id = btrim(f.crm_owner)) DESC, p.email LIMIT 1;
 				IF only_rep IS NULL THEN
 					flags := pql.flagged(flags, 'owner_inactive');
-				ELSE
+				ELSIF reps[only_rep] IS DISTINCT FROM f.released_by THEN
 					reason := 'owner';
 					chosen := only_rep;
 				END IF;
+				only_rep := NULL;
 			END IF;
-			IF chosen IS NULL AND l.reason = 'reopened' AND l.rep = ANY (reps) THEN
-				reason := 'reopened';
-				chosen := array_position(reps, l.rep);
-			END IF;
-			IF chosen IS NULL AND f.released_by IS NULL THEN
+			IF chosen IS NULL THEN
 				only_rep := array_position(reps, (
 					SELECT o.rep FROM (
 						-- looked up by these alone, whatever the planner thinks of how many have a rep
 						(SELECT x.lead_id, x.rep, x.state, x.assigned_at FROM pql.lead x WHERE x.account_id = l.account_id OFFSET 0)
 						UNION ALL
 						(SELECT x.lead_id, x.rep, x.state, x.assigned_at FROM pql.lead x WHERE x.user_id = l.user_id OFFSET 0)) o
-					WHERE o.lead_id <> l.lead_id AND o.rep = ANY (reps) AND o.state IN ('assigned', 'claimed', 'contacted', 'meeting')
+					WHERE o.lead_id <> l.lead_id AND o.rep = ANY (reps) AND o.rep IS DISTINCT FROM f.released_by AND o.state IN ('assigned', 'claimed', 'contacted', 'meeting')
 					ORDER BY o.assigned_at, o.lead_id LIMIT 1));
+			END IF;
+			again := only_rep IS NULL AND l.rep = ANY (reps);
+			IF chosen IS NULL AND again THEN
+				-- who had it before it was reopened
+				only_rep := array_position(reps, l.rep);
 			END IF;
 			IF chosen IS NULL THEN
 				IF only_rep IS NOT NULL THEN
-					reason := 'same_account';
+					reason := CASE WHEN again THEN 'reopened' ELSE 'same_account' END;
 					of_team := teams[only_rep];
 				ELSE
 					reason := CASE WHEN f.hand_raiser THEN 'hand_raiser' WHEN f.team IS NOT NULL THEN 'team' ELSE 'segment' END;
@@ -208,14 +212,14 @@ BEGIN
 
 		IF waits IS NOT NULL THEN
 			IF (l.state, l.reason, l.queued_until) IS DISTINCT FROM ('queued', waits, until) THEN
-				l := pql.log_event(l, 'pql_queued', as_of, jsonb_build_object('reason', waits, 'until', until, 'segment', l.segment, 'flags', flags, 'pause', pause));
+				l := pql.log_event(l, 'pql_queued', as_of, jsonb_build_object('reason', waits, 'until', until, 'waits_for', CASE WHEN waits IN ('cap', 'behind_queue') THEN reps[only_rep] END, 'segment', l.segment, 'flags', flags, 'pause', pause));
 			END IF;
 			-- also of one that has risen since it queued; once
 			IF f.rank = 1 AND waits <> 'paused' AND NOT EXISTS (SELECT FROM pql.alert x WHERE x.user_id = l.user_id AND x.lead_id = l.lead_id AND x.kind = 'queued') THEN
 				PERFORM pql.tell('queued', l, as_of, jsonb_build_object('team', of_team));
 			END IF;
 			IF NOT early THEN
-				waiting := ARRAY(SELECT w.n + (until <= opens[w.i] IS TRUE)::int FROM unnest(waiting) WITH ORDINALITY w (n, i) ORDER BY w.i);
+				waiting := ARRAY(SELECT w.n + ((until <= opens[w.i] AND (only_rep IS NULL OR w.i = only_rep)) IS TRUE)::int FROM unnest(waiting) WITH ORDINALITY w (n, i) ORDER BY w.i);
 			END IF;
 		ELSE
 			l := pql.log_event(l, 'pql_routed', as_of, jsonb_build_object('sdr_id', reps[chosen], 'reason', reason, 'segment', l.segment,
@@ -223,7 +227,7 @@ BEGIN
 				'first_touch_due_at', coalesce(l.first_touch_due_at,
 					pql.first_touch_due(coalesce(f.first_touch, '4 hours'), coalesce(f.business, true), as_of, opens[chosen], calendars[chosen], zones[chosen]))));
 			IF early THEN
-				waiting := ARRAY(SELECT w.n - (f.until <= opens[w.i])::int FROM unnest(waiting) WITH ORDINALITY w (n, i) ORDER BY w.i);
+				waiting := ARRAY(SELECT w.n - (f.until <= opens[w.i] AND (only_rep IS NULL OR w.i = only_rep))::int FROM unnest(waiting) WITH ORDINALITY w (n, i) ORDER BY w.i);
 			END IF;
 			free[chosen] := free[chosen] - 1;
 			loads[chosen] := loads[chosen] + 1;

@@ -19,6 +19,7 @@ BEGIN
 			l.reason := details ->> 'reason';
 			l.segment := coalesce(details ->> 'segment', l.segment);
 			l.queued_until := NULL;
+			l.waits_for := NULL;
 			IF details ->> 'state' = 'closed' THEN
 				l.state := 'closed';
 				l.closed_at := occurred_at;
@@ -29,12 +30,14 @@ BEGIN
 			l.state := 'queued';
 			l.reason := details ->> 'reason';
 			l.queued_until := (details ->> 'until')::timestamptz;
+			l.waits_for := details ->> 'waits_for';
 			l.segment := coalesce(details ->> 'segment', l.segment);
 			l.flags := ARRAY(SELECT jsonb_array_elements_text(details -> 'flags'));
 		WHEN 'pql_routed' THEN
 			l.state := CASE WHEN l.met_at IS NOT NULL THEN 'meeting' WHEN l.touches > 0 THEN 'contacted' ELSE 'assigned' END;
 			l.reason := details ->> 'reason';
 			l.queued_until := NULL;
+			l.waits_for := NULL;
 			l.segment := coalesce(details ->> 'segment', l.segment);
 			l.flags := ARRAY(SELECT jsonb_array_elements_text(details -> 'flags'));
 			l.rep := details ->> 'sdr_id';
@@ -53,6 +56,7 @@ BEGIN
 			l.state := 'queued';
 			l.reason := 'released';
 			l.queued_until := occurred_at;
+			l.waits_for := NULL;
 			l.rep := NULL;
 			l.counts_on := NULL;
 			l.claimed_at := NULL;
@@ -78,6 +82,7 @@ BEGIN
 			l.disposition_reason := details ->> 'reason';
 			l.signals := ARRAY(SELECT jsonb_array_elements_text(details -> 'signals_met'));
 			l.queued_until := NULL;
+			l.waits_for := NULL;
 			IF l.disposition = 'meeting_set' THEN
 				l.state := 'meeting';
 				l.closed_at := NULL;
@@ -90,6 +95,7 @@ BEGIN
 			l.state := 'queued';
 			l.reason := 'reopened';
 			l.queued_until := occurred_at;
+			l.waits_for := NULL;
 			l.reopened_at := occurred_at;
 			l.closed_at := NULL;
 			l.disposition := NULL;
@@ -99,6 +105,7 @@ BEGIN
 			l.first_touched_at := NULL;
 			l.last_touched_at := NULL;
 			l.replied_at := NULL;
+			l.met_at := NULL;
 			l.stopped_at := NULL;
 			l.stop_reason := NULL;
 			l.first_touch_due_at := NULL;
@@ -119,6 +126,7 @@ BEGIN
 			l.state := 'closed';
 			l.reason := details ->> 'reason';
 			l.queued_until := NULL;
+			l.waits_for := NULL;
 			l.closed_at := occurred_at;
 		WHEN 'support_lost' THEN
 			l.unsupported_at := occurred_at;
@@ -197,9 +205,9 @@ DECLARE
 	l pql.lead := of_lead;
 BEGIN
 	l.next_at := pql.next_step_at(l);
-	UPDATE pql.lead o SET (state, score, tier, signals, unsupported_at, segment, reason, flags, queued_until, rep, counts_on, assigned_at, clock_started_at, first_touch_due_at, escalations,
+	UPDATE pql.lead o SET (state, score, tier, signals, unsupported_at, segment, reason, flags, queued_until, waits_for, rep, counts_on, assigned_at, clock_started_at, first_touch_due_at, escalations,
 		claimed_at, touches, first_touched_at, last_touched_at, replied_at, met_at, stopped_at, stop_reason, disposition, disposition_reason, converted_at, reopened_at, closed_at, next_at)
-		= (l.state, l.score, l.tier, l.signals, l.unsupported_at, l.segment, l.reason, l.flags, l.queued_until, l.rep, l.counts_on, l.assigned_at, l.clock_started_at, l.first_touch_due_at, l.escalations,
+		= (l.state, l.score, l.tier, l.signals, l.unsupported_at, l.segment, l.reason, l.flags, l.queued_until, l.waits_for, l.rep, l.counts_on, l.assigned_at, l.clock_started_at, l.first_touch_due_at, l.escalations,
 		l.claimed_at, l.touches, l.first_touched_at, l.last_touched_at, l.replied_at, l.met_at, l.stopped_at, l.stop_reason, l.disposition, l.disposition_reason, l.converted_at, l.reopened_at, l.closed_at, l.next_at)
 	WHERE o.user_id = l.user_id AND o.lead_id = l.lead_id;
 	RETURN l;

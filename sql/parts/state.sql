@@ -116,6 +116,7 @@ CREATE TABLE pql.lead (
 	reason text,
 	flags text[] NOT NULL DEFAULT '{}',
 	queued_until timestamptz,
+	waits_for text,
 	rep text,
 	counts_on date,
 	assigned_at timestamptz,
@@ -160,6 +161,7 @@ COMMENT ON COLUMN pql.lead.segment IS 'Of pql.segment_rule, when it was routed l
 COMMENT ON COLUMN pql.lead.reason IS 'Why it is in its state: how it was routed, why it waits, why it is not routed, or what closed it.';
 COMMENT ON COLUMN pql.lead.flags IS 'What is to be known besides: hand_raiser, outside_icp, owner_inactive, over_cap, deal_for_ae.';
 COMMENT ON COLUMN pql.lead.queued_until IS 'When it is tried again, at the latest; NULL: not queued, or until routing is resumed.';
+COMMENT ON COLUMN pql.lead.waits_for IS 'The rep whose next day it waits for; NULL: anybody of the team.';
 COMMENT ON COLUMN pql.lead.rep IS 'Whose it is, or was last: pql.rep.email.';
 COMMENT ON COLUMN pql.lead.counts_on IS 'The business day of the rep''s cap that it counts toward.';
 COMMENT ON COLUMN pql.lead.clock_started_at IS 'From when on business time counts: assignment, or the next opening.';

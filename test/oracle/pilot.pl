@@ -221,7 +221,7 @@ sub now
 	my ($l, $r, $t) = @_;
 	my $opens = opening($rep{$r}{table}, $t);
 	return $opens < $l->{queued_until} if waits($l, $t);
-	return $opens <= $t || !grep { $_ != $l && waits($_, $t) && $_->{queued_until} <= $opens } values %lead;
+	return $opens <= $t || !grep { $_ != $l && waits($_, $t) && $_->{queued_until} <= $opens && takes($_, $r) } values %lead;
 }
 sub waits { my ($l, $t) = @_; return ($l->{state} // '') eq 'queued' && $l->{reason} =~ /^(cap|behind_queue)$/ && $l->{queued_until} > $t; }
 
@@ -310,7 +310,7 @@ my %on = (
 		if (!%step) { holds('outside a refresh only people route', $why =~ /^(reassigned|claimed)$/, named($l), " $why"); }
 		else
 		{
-			holds('nothing is routed while routing is paused', !$pause{routing}, named($l), ' at ', shown($t));
+			holds('nothing is routed while routing is paused', !$pause{routing} || $why eq 'claimed', named($l), ' at ', shown($t));
 			if ($why eq 'claimed') { }    # a row of the CRM
 			elsif ($why eq 'reopened') { holds('who had a lead that is reopened gets it again', same($l->{rep}, $r), named($l), " to $r"); }
 			else { holds('owner, then account, then team', ($why eq $way || defined $l->{released_by}) && (grep { $_ eq $r } @reps), named($l), " to $r as $why at ", shown($t), ", not $way: @reps"); }
@@ -457,8 +457,8 @@ my %on = (
 			holds('a rise in tier while untouched: the earlier deadline', same(instant($d->{first_touch_due_at}) // $l->{first_touch_due_at}, $due), named($l), ' at ', shown($t), ': ', $d->{first_touch_due_at} // 'none', ', not ', shown($due));
 		}
 		$l->{first_touch_due_at} = instant($d->{first_touch_due_at}) // $l->{first_touch_due_at};
-		$l->{manager_knows} ||= expect_alert('a lead that rises to high in the queue alerts the manager', 'queued', $l, $t, 'managers')
-			if $l->{state} eq 'queued' && $rank{ $l->{tier} } == 1 && ($l->{reason} // '') =~ /^(cap|behind_queue|no_rep)$/ && !$pause{routing} && !$l->{manager_knows};
+		# when it is queued still at the end of the refresh
+		$l->{rose} = $t if $l->{state} eq 'queued' && $rank{ $l->{tier} } == 1 && ($l->{reason} // '') =~ /^(cap|behind_queue|no_rep)$/ && !$pause{routing} && !$l->{manager_knows};
 	},
 	pql_escalated => sub {
 		my ($l, $d, $t) = @_;
@@ -510,7 +510,9 @@ sub settled
 	}
 	for my $l (values %lead)
 	{
+		my $rose = delete $l->{rose};
 		next if $l->{state} =~ /^(closed|control|not_routed)$/;
+		$l->{manager_knows} ||= expect_alert('a lead that rises to high in the queue alerts the manager', 'queued', $l, $rose, 'managers') if defined $rose && $l->{state} eq 'queued';
 		my $c = defined $l->{rep} ? $rep{ $l->{rep} }{table} : undef;
 		if ($l->{state} eq 'queued')
 		{

@@ -112,6 +112,14 @@ SELECT is(split_part(t.stands('nurtured'), ' ', 1), 'assigned', 'who was to be n
 SELECT ok(t.story('nurtured') ~ 'pql_dispositioned lead_reopened tier_raised pql_routed', 'as the log says');
 SELECT is((SELECT ROW(l.rep, l.touches, l.disposition, l.reason)::text FROM t.lead('nurtured') l), ROW('ann@sales.example', 0, NULL::text, 'reopened')::text, 'with the same rep, and a new sequence');
 SELECT is((SELECT ROW(l.clock_started_at, l.first_touch_due_at)::text FROM t.lead('nurtured') l), ROW('2026-03-25 10:00+00'::timestamptz, '2026-03-25 12:00+00'::timestamptz)::text, 'and a clock of its own, of the tier that it has come to');
+UPDATE pql.rep SET daily_cap = 0;
+SELECT is((pql.log_meeting(t.id('nurtured'), as_of => '2026-03-25 10:30')).state || ' ' || (pql.set_disposition(t.id('nurtured'), 'nurture', as_of => '2026-03-25 10:31')).state, 'meeting closed', 'after a meeting it is to be nurtured again');
+INSERT INTO pql.event (user_id, occurred_at, event) SELECT 'nurtured', '2026-03-25 10:40'::timestamptz - d * interval '1 day', 'session_start' FROM generate_series(0, 2) d;
+SELECT t.refresh('2026-03-25 10:40') \g /dev/null
+SELECT is((SELECT ROW(l.state, l.reason, l.rep, l.met_at)::text FROM t.lead('nurtured') l), ROW('queued', 'cap', 'ann@sales.example', NULL::timestamptz)::text, 'reopened, it waits for its rep''s cap, and for a first touch');
+UPDATE pql.rep SET daily_cap = 100;
+SELECT t.refresh('2026-03-25 10:50') \g /dev/null
+SELECT is(t.stands('nurtured'), 'assigned reopened ann', 'then it is theirs again');
 SELECT is(split_part(t.stands('unfit'), ' ', 1), 'closed', 'who is unfit stays so');
 SELECT is(split_part(t.stands('weak'), ' ', 1), 'closed', 'who did not answer takes more than two points');
 -- three points: the model says more of what they did
