@@ -182,7 +182,7 @@ BEGIN
 					IF of_team IS NULL THEN
 						IF (l.state, l.reason) IS DISTINCT FROM ('not_routed', 'automated') THEN
 							l := pql.log_event(l, 'pql_not_routed', as_of, jsonb_build_object('reason', 'automated', 'segment', l.segment));
-							PERFORM pql.save_lead(l);
+							PERFORM pql.save_lead(l, true);
 						END IF;
 						CONTINUE;
 					ELSIF NOT coalesce(of_team = ANY (teams), false) AND cardinality(reps) > 0 THEN
@@ -237,7 +237,7 @@ BEGIN
 			n := n + 1;
 			PERFORM pql.tell('assigned', l, as_of);
 		END IF;
-		PERFORM pql.save_lead(l) WHERE l IS DISTINCT FROM f.lead OR l.next_at <= as_of;
+		PERFORM pql.save_lead(l, true) WHERE l IS DISTINCT FROM f.lead OR l.next_at <= as_of;
 	END LOOP;
 	RETURN n;
 END

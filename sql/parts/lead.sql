@@ -199,12 +199,13 @@ END
 $$;
 COMMENT ON FUNCTION pql.next_step_at(pql.lead) IS 'When time alone does something to a lead: it leaves the queue, is escalated, its sequence or its trial ends. NULL: never.';
 
-CREATE FUNCTION pql.save_lead(of_lead pql.lead) RETURNS pql.lead
+CREATE FUNCTION pql.save_lead(of_lead pql.lead, looked boolean DEFAULT false) RETURNS pql.lead
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	l pql.lead := of_lead;
 BEGIN
-	l.next_at := pql.next_step_at(l);
+	-- news that nobody has looked at yet stay news
+	l.next_at := least(pql.next_step_at(l), CASE WHEN NOT looked THEN l.next_at END);
 	UPDATE pql.lead o SET (state, score, tier, signals, unsupported_at, segment, reason, flags, queued_until, waits_for, rep, counts_on, assigned_at, clock_started_at, first_touch_due_at, escalations,
 		claimed_at, touches, first_touched_at, last_touched_at, replied_at, met_at, stopped_at, stop_reason, disposition, disposition_reason, converted_at, reopened_at, closed_at, next_at)
 		= (l.state, l.score, l.tier, l.signals, l.unsupported_at, l.segment, l.reason, l.flags, l.queued_until, l.waits_for, l.rep, l.counts_on, l.assigned_at, l.clock_started_at, l.first_touch_due_at, l.escalations,
@@ -213,7 +214,7 @@ BEGIN
 	RETURN l;
 END
 $$;
-COMMENT ON FUNCTION pql.save_lead(pql.lead) IS 'Writes a lead as pql.log_event has left it, with when it is to be looked at again.';
+COMMENT ON FUNCTION pql.save_lead(pql.lead, boolean) IS 'Writes a lead as pql.log_event has left it, with when it is to be looked at again. looked: it has just been; else not later than was to be.';
 
 CREATE FUNCTION pql.replay(lead_id bigint, until timestamptz DEFAULT 'infinity') RETURNS pql.lead
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -308,10 +308,10 @@ BEGIN
 		END IF;
 		IF l.lead_id = ANY (to_route[cardinality(to_route):]) THEN
 			IF l IS DISTINCT FROM before THEN
-				PERFORM pql.save_lead(l);
+				PERFORM pql.save_lead(l, true);
 			END IF;
 		ELSE
-			PERFORM pql.save_lead(l);
+			PERFORM pql.save_lead(l, true);
 		END IF;
 	END LOOP;
 	IF to_route <> '{}' THEN

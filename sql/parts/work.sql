@@ -215,7 +215,7 @@ BEGIN
 	END IF;
 	IF l.touches >= 3 THEN
 		SELECT e.details, e.occurred_at INTO last FROM pql.lead_event e WHERE e.user_id = l.user_id AND e.lead_id = l.lead_id AND e.event = 'outreach_sent' ORDER BY e.event_id DESC LIMIT 1;
-		closes_at := l.next_at;
+		closes_at := pql.next_step_at(l);
 		RAISE EXCEPTION 'lead % has had its 3 touches', l.lead_id
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				DETAIL = format('Last: %s by %s, %s.%s', last.details ->> 'channel', last.details ->> 'sdr_id', to_char(last.occurred_at, 'Dy YYYY-MM-DD HH24:MI'),

@@ -221,7 +221,7 @@ sub now
 	my ($l, $r, $t) = @_;
 	my $opens = opening($rep{$r}{table}, $t);
 	return $opens < $l->{queued_until} if waits($l, $t);
-	return $opens <= $t || !grep { $_ != $l && waits($_, $t) && $_->{queued_until} <= $opens && takes($_, $r) } values %lead;
+	return $opens <= $t || !grep { $_ != $l && waits($_, $t) && $_->{queued_until} <= $opens && (!defined $_->{waits_for} || $_->{waits_for} eq $r) } values %lead;
 }
 sub waits { my ($l, $t) = @_; return ($l->{state} // '') eq 'queued' && $l->{reason} =~ /^(cap|behind_queue)$/ && $l->{queued_until} > $t; }
 
@@ -290,12 +290,12 @@ my %on = (
 		elsif ($d->{reason} eq 'behind_queue')
 		{
 			# who waits for the same day goes by tier, not by the hour of the night
-			my @others = grep { my $q = $_; $q != $l && $q->{state} eq 'queued' && $q->{reason} ne 'paused' && grep { takes($q, $_) } @reps } values %lead;
+			my @others = grep { my $q = $_; $q != $l && $q->{state} eq 'queued' && $q->{reason} ne 'paused' && grep { !defined $q->{waits_for} || $q->{waits_for} eq $_ } @reps } values %lead;
 			my ($open) = grep { is_open($rep{$_}{table}, $t) && free($_, $t) > 0 } @reps;
 			holds('queued behind others when others wait for the same day', @others && !$open, named($l), ' at ', shown($t), ", $way @reps: ", scalar(@others), ' others wait; at work with a place: ', $open // 'nobody');
 		}
 		else { found('a queued lead has a reason that is known', $d->{reason}, ' ', named($l)); }
-		@$l{qw(reason queued_until flags)} = ($d->{reason}, $until, $d->{flags});
+		@$l{qw(reason queued_until flags waits_for)} = ($d->{reason}, $until, $d->{flags}, $d->{waits_for});
 		$l->{manager_knows} ||= expect_alert('a high lead that queues alerts the manager', 'queued', $l, $t, 'managers') if $l->{tier} eq 'high' && $d->{reason} =~ /^(cap|behind_queue|no_rep)$/ && !$pause{routing} && !$l->{manager_knows};
 	},
 	pql_routed => sub {

@@ -77,6 +77,14 @@ INSERT INTO pql.event (user_id, occurred_at, event, properties) VALUES ('rises',
 SELECT t.refresh('2026-03-05 13:03') \g /dev/null
 SELECT ok((t.lead('rises')).unsupported_at IS NULL AND t.story('rises') ~ 'support_regained$', 'and that they are back');
 
+-- who works a lead does not keep news of it from being looked at
+SELECT t.qualify('news1', '2026-03-06 10:00') \g /dev/null
+SELECT t.refresh('2026-03-06 10:00') \g /dev/null
+INSERT INTO pql.event (user_id, occurred_at, event) SELECT 'news1', '2026-03-06 10:30'::timestamptz - d * interval '1 day', 'session_start' FROM generate_series(0, 2) d;
+INSERT INTO pql.activity (activity_id, user_id, kind, occurred_at) VALUES ('news', 'news1', 'claim', '2026-03-06 10:20');
+SELECT t.refresh('2026-03-06 10:30') \g /dev/null
+SELECT is((SELECT ROW(l.state, l.tier)::text FROM t.lead('news1') l), '(claimed,high)', 'a claim in the same refresh');
+
 -- ---- ends ----
 
 SELECT t.qualify(w, '2026-03-09 10:00') FROM unnest(ARRAY['silent', 'untouched', 'once', 'met', 'said']) w \g /dev/null

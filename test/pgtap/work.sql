@@ -60,7 +60,7 @@ SELECT matches(t.error($$SELECT pql.log_touch(t.id('a1'), 'bob@sales.example')$$
 SELECT matches(t.error($$SELECT pql.log_touch(t.id('a1'), channel => 'pigeon')$$), '^22023 . channel "pigeon" is not known', 'by a channel there is');
 SELECT matches(t.error($$SELECT pql.log_touch(t.id('a1'), touch_number => 3)$$), '^22023 . touch 3 of lead \d+ is not the next one . It has had 1.', 'in order');
 SELECT is((pql.log_touch(t.id('a1'), touch_number => 2, channel => 'call', as_of => '2026-03-06 10:30')).touches, 2, 'the second, by whom it is');
-SELECT is((pql.log_touch(t.id('a1'), as_of => '2026-03-10 10:30')).next_at, '2026-03-12 10:30+00', 'the third; two business days to answer');
+SELECT is(pql.next_step_at(pql.log_touch(t.id('a1'), as_of => '2026-03-10 10:30')), '2026-03-12 10:30+00', 'the third; two business days to answer');
 SELECT matches(t.error($$SELECT pql.log_touch(t.id('a1'), as_of => '2026-03-11 10:30')$$),
 	'^55000 . lead \d+ has had its 3 touches . Last: email by ann@sales.example, Tue 2026-03-10 10:30. It closes as no_response on Thu 2026-03-12. . Log an answer', 'a fourth is refused');
 SELECT is((pql.log_touch(t.id('a2'), as_of => '2026-03-04 12:00')).claimed_at, '2026-03-04 12:00+00', 'who writes has claimed');

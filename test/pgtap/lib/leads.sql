@@ -50,4 +50,4 @@ FROM pql.lead l CROSS JOIN LATERAL pql.replay(l.lead_id) r CROSS JOIN LATERAL js
 WHERE k.key <> 'next_at' AND k.value IS DISTINCT FROM to_jsonb(r) -> k.key
 UNION ALL
 SELECT format('%s: next_at is %s instead of %s', l.user_id, l.next_at, pql.next_step_at(l)) FROM pql.lead l
-WHERE l.next_at IS DISTINCT FROM pql.next_step_at(l) AND l.state <> 'closed' $$;
+WHERE pql.next_step_at(l) IS NOT NULL AND (l.next_at <= pql.next_step_at(l)) IS NOT TRUE $$;
