@@ -251,10 +251,19 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.placeholders() IS 'What templates may name between braces, and where it comes from: a few approved fields, your settings, and properties that signals of active models say and may mention.';
 
+CREATE FUNCTION pql.plain_pattern(pattern text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	-- letters as pql.plain_wording leaves them; all else is the expression's
+	SELECT CASE WHEN pattern ~ '^[\u0001-\u007f]*$' THEN pattern
+		ELSE translate(regexp_replace(normalize(pattern, NFKD), '[\u0300-\u036f]', '', 'g'), 'ʼ‘’АВЕКМНОРСТХаеорсухіѕјһԁԛԝкмтвнαεικνορτυχ', '''''''abekmhopctxaeopcyxisjhdqwkmtbhaeiknoptux') END;
+END;
+COMMENT ON FUNCTION pql.plain_pattern(text) IS 'A pattern of pql.surveillance_wording with letters as pql.plain_wording gives them: no accents, look-alikes as Latin ones.';
+
 CREATE FUNCTION pql.refused_wording() RETURNS TABLE (pattern text, why text)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT w.pattern, w.why FROM pql.surveillance_wording w
+	SELECT pql.plain_pattern(w.pattern), w.why FROM pql.surveillance_wording w
 	UNION ALL
 	SELECT v.pattern, format('Signal %s of model %s may not be mentioned.', v.signal, v.model)
 	FROM (

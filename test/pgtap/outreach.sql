@@ -299,6 +299,9 @@ SELECT is(t.error($$INSERT INTO pql.surveillance_wording VALUES ('Big Brother', 
 SELECT results_eq($$SELECT words, hint FROM pql.lint_outreach(NULL, 'We are your BIG  brother.')$$, $$VALUES ('big brother', 'No.')$$, 'counts, in any case');
 SELECT is_empty($$SELECT * FROM pql.lint_outreach(NULL, 'A big brotherhood.')$$, 'as whole words');
 INSERT INTO pql.surveillance_wording VALUES ('<n> beers', 'No.');
+INSERT INTO pql.surveillance_wording VALUES ('caféhaus besuch', 'Nein.'), ('ваш вход', 'Нет.');
+SELECT is((SELECT count(*) FROM (VALUES ('Ihr Caféhaus Besuch gestern'), ('Ihr Cafehaus Besuch gestern'), ('Это ваш вход в систему')) v (text) WHERE EXISTS (SELECT FROM pql.lint_outreach(NULL, v.text) l WHERE l.problem = 'surveillance wording')), 3::bigint, 'in other letters, too');
+DELETE FROM pql.surveillance_wording WHERE why IN ('Nein.', 'Нет.');
 SELECT results_eq($$SELECT words FROM pql.lint_outreach(NULL, 'Some 3 beers. A dozen beers.')$$, $$VALUES ('3 beers'), ('a dozen beers')$$, '<n> is any number');
 SELECT matches(t.error($$INSERT INTO pql.surveillance_wording VALUES ('a(b', 'No.')$$), '^23514 [|] pattern "a[(]b" is no regular expression [|] .* [|] Put a backslash', 'what is no pattern');
 SELECT matches(t.error($$INSERT INTO pql.surveillance_wording VALUES ('a)|(b', 'No.')$$), '^23514', 'nor is half of one');
