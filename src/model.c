@@ -637,42 +637,43 @@ check_signals(PqlReader *r)
 
 /* ---- tiers, qualification, hold, exclusions ---- */
 
-/* "48 hours" */
+/* A number and a unit: "2 business hours", "1 business day", "24 hours". */
 static void
-check_breach(PqlReader *r, const char *path, const char *text)
+check_span(PqlReader *r, const char *path, const char *text, const char *what, int nunits,
+		   const char *const *units, const char *detail, const char *hint)
 {
-	static const char *const units[] = {"hour", "hours", "day", "days"};
 	int n;
 	int end = 0;
 
 	if (text == NULL)
 		return;
 	if (sscanf(text, "%5d %n", &n, &end) == 1 && n > 0 && end > 0 &&
-		is_one_of(text + end, units, lengthof(units)))
+		is_one_of(text + end, units, nunits))
 		return;
-	pql_reader_problem(r, path, psprintf("\"%s\" is no time to a breach at %s", text, path),
-					   pstrdup("It is a number and hours or days, from the assignment on."),
-					   pstrdup("Write for example \"48 hours\"."));
+	pql_reader_problem(r, path, psprintf("\"%s\" is no time to %s at %s", text, what, path),
+					   pstrdup(detail), pstrdup(hint));
 }
 
-/* "2 business hours", "1 business day", "24 hours" */
 static void
 check_first_touch(PqlReader *r, const char *path, const char *text)
 {
 	static const char *const units[] = {
 		"business hour", "business hours",   "business day", "business days", "hour",
 		"hours",         "business minutes", "minutes",      "day",           "days"};
-	int n;
-	int end = 0;
 
-	if (text == NULL)
-		return;
-	if (sscanf(text, "%5d %n", &n, &end) == 1 && n > 0 && end > 0 &&
-		is_one_of(text + end, units, lengthof(units)))
-		return;
-	pql_reader_problem(r, path, psprintf("\"%s\" is no time to the first touch at %s", text, path),
-					   pstrdup("It is a number and (business) hours or days."),
-					   pstrdup("Write for example \"2 business hours\"."));
+	check_span(r, path, text, "the first touch", lengthof(units), units,
+			   "It is a number and (business) hours or days.",
+			   "Write for example \"2 business hours\".");
+}
+
+static void
+check_breach(PqlReader *r, const char *path, const char *text)
+{
+	static const char *const units[] = {"hour", "hours", "day", "days"};
+
+	check_span(r, path, text, "a breach", lengthof(units), units,
+			   "It is a number and hours or days, from the assignment on.",
+			   "Write for example \"48 hours\".");
 }
 
 static void

@@ -170,9 +170,7 @@ BEGIN
 	IF l.state IN ('closed', 'control', 'meeting') OR l.state = 'not_routed' AND l.reason IS NULL THEN
 		RETURN NULL;
 	END IF;
-	IF l.rep IS NOT NULL THEN
-		SELECT r.calendar, coalesce(r.timezone, c.timezone, 'UTC') INTO calendar, zone FROM pql.rep r LEFT JOIN pql.calendar c ON c.calendar = r.calendar WHERE r.email = l.rep;
-	END IF;
+	SELECT h.calendar, h.timezone INTO calendar, zone FROM pql.rep_hours(l.rep) h;
 	IF l.state = 'queued' THEN
 		-- pql.start_routing, pql.resume and changes of reps wake what waits for them
 		at := CASE WHEN EXISTS (SELECT FROM pql.routing r WHERE r.model = l.model) THEN coalesce(l.queued_until, 'infinity') ELSE 'infinity' END;

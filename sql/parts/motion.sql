@@ -100,7 +100,7 @@ BEGIN
 	IF l.state NOT IN ('assigned', 'claimed') THEN
 		RETURN l;
 	END IF;
-	SELECT r.calendar, coalesce(r.timezone, c.timezone, 'UTC') INTO calendar, zone FROM pql.rep r LEFT JOIN pql.calendar c ON c.calendar = r.calendar WHERE r.email = l.rep;
+	SELECT h.calendar, h.timezone INTO calendar, zone FROM pql.rep_hours(l.rep) h;
 	IF l.claimed_at IS NULL THEN
 		to_channel_at := pql.add_business_time(l.clock_started_at, '1 hour', calendar, zone);
 		to_manager_at := pql.add_business_time(l.clock_started_at, '2 hours', calendar, zone);
@@ -216,9 +216,7 @@ BEGIN
 	-- the end of the trial, and of the sequence
 	IF l.state <> 'meeting' AND l.replied_at IS NULL THEN
 		ends_at := pql.trial_end(l);
-		IF l.rep IS NOT NULL THEN
-			SELECT r.calendar, coalesce(r.timezone, c.timezone, 'UTC') INTO calendar, zone FROM pql.rep r LEFT JOIN pql.calendar c ON c.calendar = r.calendar WHERE r.email = l.rep;
-		END IF;
+		SELECT h.calendar, h.timezone INTO calendar, zone FROM pql.rep_hours(l.rep) h;
 		IF l.touches >= 3 AND l.stopped_at IS NULL AND pql.add_business_time(l.last_touched_at, '2 days', calendar, zone) <= as_of THEN
 			RETURN pql.dispose(l, 'no_response', 'sequence ended', 'pql', as_of);
 		ELSIF ends_at <= as_of AND l.touches > 0 THEN

@@ -360,6 +360,7 @@ FROM unnest('{Etc/UTC+3,Etc/GMT+99,Europe/Berlin+2,Europe/Berlin2,FOO/3,posixrul
 SELECT path, message FROM pql.check_model('{"model": "m", "events": {"a": "a", "b": [], "c": "", "d": {"event": []}, "e": {"event": "e", "where": {}}},
   "signals": [{"signal": "x", "count": "a", "at_least": 1, "points": 1}], "qualify": {"score": {"at_least": 1}}}'::text);
 SELECT message, detail, hint FROM pql.check_model(jsonb_set(jsonb_set(pql.model('trial'), '{tiers,1,first_touch}', '"soonish"'), '{tiers,0,route}', '"at_onse"'));
+SELECT message, detail, hint FROM pql.check_model(jsonb_set(jsonb_set(pql.model('trial'), '{tiers,1,breach}', '"2 business hours"'), '{tiers,0,breach}', '"48 hours"'));
 SELECT pql.activate_model('trial', NULL);
 SELECT * FROM pg_temp.refused('{"score": {"at_least": 4}}', '{"score": {"more_than": 10}}', '{"score": {"at_least": 8}}', '{"score": {"more_than": 10}}');
 SELECT * FROM pg_temp.refused('"signals_met": {"at_least": 2}', '"signals_met": {"at_least": 4}');
