@@ -388,10 +388,10 @@ BEGIN
 		(SELECT max(clock_timestamp() - greatest(k.logged_at, k.due_at)) FROM claimed k WHERE NOT k.backfill),
 		(SELECT jsonb_agg(jsonb_build_object('model', j.model, 'user_id', j.user_id, 'started_at', j.started_at, 'signal', a.signal, 'channel', a.channel))
 			FROM judged j JOIN pql.signal_alert a ON a.model = j.model AND (a.signal = ANY (j.signals) OR a.signal = 'tier:' || j.tier)
+			LEFT JOIN (SELECT c.user_id, bool_and(c.backfill) AS backfill FROM claimed c GROUP BY c.user_id) k ON k.user_id = j.user_id
 			-- what was so before is in the snapshot still
-			WHERE j.new_verdict AND NOT EXISTS (SELECT FROM pql.score o WHERE o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
-					AND (a.signal = ANY (o.signals) OR a.signal = 'tier:' || o.tier))
-				AND (SELECT bool_and(k.backfill) FROM claimed k WHERE k.user_id = j.user_id) IS NOT TRUE),
+			WHERE EXISTS (SELECT FROM pql.signal_alert) AND j.new_verdict AND k.backfill IS NOT TRUE AND NOT EXISTS (SELECT FROM pql.score o WHERE o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
+					AND (a.signal = ANY (o.signals) OR a.signal = 'tier:' || o.tier))),
 		(SELECT jsonb_object_agg(s.source, s.reasons) FROM (
 			SELECT r.source, jsonb_object_agg(r.reason, r.rows) AS reasons
 			FROM (SELECT i.source, i.reason, sum(i.rows) AS rows FROM reported i GROUP BY 1, 2) r GROUP BY r.source) s)
