@@ -1,18 +1,7 @@
 -- pql on the trials of demo/simulate.sql: who qualifies, why, and whether they pay more often.
 -- Meant to be read as it runs; demo/run prepares the database and starts it.
 
-\set QUIET on
-\set ON_ERROR_STOP on
-\timing off
-\pset border 0
-\pset linestyle ascii
-\pset footer off
-\pset null '-'
-\pset pager off
-\pset columns 200
-SET timezone = 'UTC';
-SET datestyle = 'ISO, YMD';
-SET client_min_messages = warning;
+\ir settings.sql
 
 -- The morning after the last trial began. What happened afterwards is in the tables too, and must
 -- not show until the last part, when every trial and its week of grace are over.

@@ -1,16 +1,6 @@
 -- What four weeks of demo/pilot.sql came to, and the life of one lead. Meant to be read as it runs, after demo/pilot.sql in the same database.
 
-\set QUIET on
-\set ON_ERROR_STOP on
-\pset border 0
-\pset linestyle ascii
-\pset footer off
-\pset null '-'
-\pset pager off
-\pset columns 200
-SET timezone = 'UTC';
-SET datestyle = 'ISO, YMD';
-SET client_min_messages = warning;
+\ir settings.sql
 
 SELECT to_char(count(*), 'FM999,999') AS refreshes, min(as_of)::date AS first_day, max(as_of)::date AS last_day, min(as_of) AS began, max(as_of) AS ended FROM pilot.refreshed \gset
 SELECT string_agg(format('%s in %s', coalesce(r.name, r.email), split_part(coalesce(r.timezone, c.timezone, 'UTC'), '/', 2)), ', ' ORDER BY r.email) AS reps

@@ -2,18 +2,7 @@
 -- what the users did afterwards. demo/real prepares the database and the environment (PQL_DATA,
 -- PQL_DEMO) and starts it.
 
-\set QUIET on
-\set ON_ERROR_STOP on
-\timing off
-\pset border 0
-\pset linestyle ascii
-\pset footer off
-\pset null '-'
-\pset pager off
-\pset columns 200
-SET timezone = 'UTC';
-SET datestyle = 'ISO, YMD';
-SET client_min_messages = warning;
+\ir settings.sql
 
 -- ------------------------------------------------------------------------------------------------
 -- Into pql's tables

@@ -11,6 +11,7 @@
 /* While we wait for the database nothing is sent, so not for long. */
 #define CONNECT_MS 3000
 #define QUERY_MS 10000
+#define RECONNECT_MS 500
 #define RECONNECT_MOST_MS 30000
 
 void
@@ -35,12 +36,7 @@ outbox_close(Outbox *o)
 static void
 lost(Outbox *o, const char *why)
 {
-	int64_t wait = 500;
-
-	for (int i = 0; i < o->failures && wait < RECONNECT_MOST_MS; i++)
-		wait *= 2;
-	o->failures++;
-	o->connect_at = now_ms() + jittered(wait < RECONNECT_MOST_MS ? wait : RECONNECT_MOST_MS);
+	o->connect_at = now_ms() + jittered(doubled(RECONNECT_MS, o->failures++, RECONNECT_MOST_MS));
 	say_once("no database: %s", why);
 	outbox_close(o);
 }

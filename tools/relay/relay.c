@@ -99,18 +99,14 @@ start_next(Relay *r, Channel *c)
 static void
 pace(Channel *c)
 {
-	int64_t pause = PACE_MS;
+	int64_t pause;
 
 	if (c->outcome.meaning != TRY_AGAIN)
 	{
 		c->failures = 0;
 		return;
 	}
-	for (int i = 0; i < c->failures && pause < PAUSE_MOST_MS; i++)
-		pause *= 2;
-	c->failures++;
-	if (pause > PAUSE_MOST_MS)
-		pause = PAUSE_MOST_MS;
+	pause = doubled(PACE_MS, c->failures++, PAUSE_MOST_MS);
 	if (c->outcome.retry_after > 0)
 		pause = c->outcome.retry_after * 1000;
 	c->ready_at = now_ms() + jittered(pause);

@@ -19,33 +19,17 @@ static unsigned char seen[REMEMBERED][BYTES];
 static size_t seen_next;
 static pthread_mutex_t seen_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static int
-nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
 /* "v0=" and 64 hexadecimal digits in lower case, and nothing else. */
 static bool
 read_signature(const char *signature, unsigned char *bytes)
 {
 	const char *digits = signature + strlen(PREFIX);
 
-	if (strncmp(signature, PREFIX, strlen(PREFIX)) != 0 || strlen(digits) != 2 * BYTES)
+	if (strncmp(signature, PREFIX, strlen(PREFIX)) != 0 || strlen(digits) != 2 * BYTES ||
+		strspn(digits, "0123456789abcdef") != 2 * BYTES)
 		return false;
 	for (size_t i = 0; i < BYTES; i++)
-	{
-		int high = nibble(digits[2 * i]);
-		int low = nibble(digits[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		bytes[i] = (unsigned char) (high * 16 + low);
-	}
+		bytes[i] = (unsigned char) (hex_digit(digits[2 * i]) * 16 + hex_digit(digits[2 * i + 1]));
 	return true;
 }
 

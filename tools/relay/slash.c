@@ -11,18 +11,6 @@
 #define ANSWER_MS 2600
 #define STATEMENT_TIMEOUT "SET statement_timeout = 2000"
 
-static int
-nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* NULL: no text. */
 static char *
 decode(const char *from, size_t length)
@@ -38,8 +26,8 @@ decode(const char *from, size_t length)
 			c = ' ';
 		else if (c == '%')
 		{
-			int high = i + 2 < length ? nibble(from[i + 1]) : -1;
-			int low = i + 2 < length ? nibble(from[i + 2]) : -1;
+			int high = i + 2 < length ? hex_digit(from[i + 1]) : -1;
+			int low = i + 2 < length ? hex_digit(from[i + 2]) : -1;
 
 			if (high < 0 || low < 0)
 				c = '\0';

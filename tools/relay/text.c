@@ -104,7 +104,27 @@ now_ms(void)
 }
 
 int64_t
+doubled(int64_t milliseconds, int times, int64_t most)
+{
+	while (times-- > 0 && milliseconds < most)
+		milliseconds *= 2;
+	return milliseconds < most ? milliseconds : most;
+}
+
+int64_t
 jittered(int64_t milliseconds)
 {
 	return milliseconds + milliseconds * (random() % 1000) / 5000;
+}
+
+int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
 }

@@ -25,8 +25,14 @@ extern void write_json(FILE *to, const char *words);
 /* Words that are data, as Slack wants them: & < > escaped. */
 extern void write_slack(FILE *to, const char *words);
 
+/* -1: it is none. */
+extern int hex_digit(char c);
+
 /* Milliseconds of a clock that only goes forward. */
 extern int64_t now_ms(void);
+
+/* Doubled so many times, but at most so many milliseconds. */
+extern int64_t doubled(int64_t milliseconds, int times, int64_t most);
 
 /* So many milliseconds and up to a fifth more, so that not all come back at once. */
 extern int64_t jittered(int64_t milliseconds);
