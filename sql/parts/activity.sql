@@ -65,11 +65,10 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.activity_lead(pql.activity, timestamptz) IS 'Which lead an activity is about; NULL: none.';
 
-CREATE FUNCTION pql.apply_activity(of_activity pql.activity, as_of timestamptz) RETURNS void
+CREATE FUNCTION pql.apply_activity(of_activity pql.activity, lead bigint, as_of timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	a pql.activity := of_activity;
-	lead bigint := pql.activity_lead(a, as_of);
 	sdr text := (SELECT r.email FROM pql.rep r WHERE lower(r.email) = lower(btrim(a.rep)) OR r.crm_id = btrim(a.rep) ORDER BY r.email LIMIT 1);
 	kind text := coalesce(a.kind, CASE WHEN a.disposition IS NOT NULL THEN 'disposition' WHEN a.reply IS NOT NULL THEN 'reply' WHEN a.meets_at IS NOT NULL THEN 'meeting' WHEN a.channel IS NOT NULL THEN 'touch' END);
 	id text := format('activity:%s:%s%s', a.activity_id, kind, CASE kind WHEN 'disposition' THEN ':' || a.disposition WHEN 'reply' THEN ':' || a.reply END);
@@ -97,21 +96,21 @@ BEGIN
 	END CASE;
 END
 $$;
-COMMENT ON FUNCTION pql.apply_activity(pql.activity, timestamptz) IS 'Does what an activity tells, once. What may not be done is an ERROR.';
+COMMENT ON FUNCTION pql.apply_activity(pql.activity, bigint, timestamptz) IS 'Does what an activity tells of a lead, once. What may not be done is an ERROR.';
 
 CREATE FUNCTION pql.apply_activities(as_of timestamptz) RETURNS int
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	a pql.activity;
-	of_user text;
+	lead bigint;
 	n int := 0;
 BEGIN
 	FOR a IN SELECT x.* FROM pql.activity x WHERE x.applied_at IS NULL AND x.refused IS NULL AND (x.occurred_at IS NULL OR x.occurred_at <= as_of) ORDER BY x.occurred_at NULLS LAST, x.activity_id LOOP
-		SELECT l.user_id INTO of_user FROM pql.lead l WHERE l.lead_id = pql.activity_lead(a, as_of);
+		lead := pql.activity_lead(a, as_of);
 		-- who holds the user's lock leaves it to the next refresh, and nobody waits
-		CONTINUE WHEN of_user IS NOT NULL AND pql.try_lock_users(ARRAY[of_user]) = '{}';
+		CONTINUE WHEN lead IS NOT NULL AND pql.try_lock_users(ARRAY[(SELECT l.user_id FROM pql.lead l WHERE l.lead_id = lead)]) = '{}';
 		BEGIN
-			PERFORM pql.apply_activity(a, as_of);
+			PERFORM pql.apply_activity(a, lead, as_of);
 			UPDATE pql.activity x SET applied_at = as_of WHERE x.activity_id = a.activity_id;
 		EXCEPTION
 			WHEN serialization_failure OR deadlock_detected THEN

@@ -11,6 +11,14 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.first_touch_due(interval, boolean, timestamptz, timestamptz, text, text) IS 'The deadline of a first touch: business time runs from opens_at on, any other from the assignment.';
 
+CREATE FUNCTION pql.touch_due(of_lead pql.lead, tier text, rep text, as_of timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT pql.first_touch_due(coalesce(t.first_touch, '4 hours'), coalesce(t.business, true), as_of, pql.next_opening(as_of, h.calendar, h.timezone), h.calendar, h.timezone)
+	FROM pql.rep_hours(rep) h LEFT JOIN pql.tier_rules((of_lead).model) t ON t.tier = touch_due.tier;
+END;
+COMMENT ON FUNCTION pql.touch_due(pql.lead, text, text, timestamptz) IS 'The deadline of a first touch that a rep is given at as_of, of a tier of the lead''s model.';
+
 CREATE FUNCTION pql.tell(kind text, of_lead pql.lead, as_of timestamptz, details jsonb DEFAULT '{}') RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -35,25 +43,6 @@ END
 $$;
 COMMENT ON FUNCTION pql.tell(text, pql.lead, timestamptz, jsonb) IS 'Posts an alert about what has just been noted of a lead, to the channel of its rep''s team (or its manager). None while routing is paused, and never about the control arm. Returns its id.';
 
-CREATE FUNCTION pql.assign_lead(of_lead pql.lead, rep text, reason text, as_of timestamptz, details jsonb DEFAULT '{}', external_id text DEFAULT NULL) RETURNS pql.lead
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	l pql.lead;
-	c record;
-	t record;
-BEGIN
-	SELECT p.* INTO c FROM pql.rep_capacity(as_of, ARRAY[rep]) p;
-	SELECT r.first_touch, r.business INTO t FROM pql.tier_rules(of_lead.model) r WHERE r.tier = of_lead.tier;
-	l := pql.log_event(of_lead, 'pql_routed', as_of, details || jsonb_build_object('sdr_id', rep, 'reason', reason, 'segment', of_lead.segment,
-		'flags', CASE WHEN c.free < 1 THEN pql.flagged(pql.lasting_flags(of_lead.flags), 'over_cap') ELSE pql.lasting_flags(of_lead.flags) END, 'counts_on', c.counts_on, 'clock_started_at', c.opens_at,
-		-- who hands a lead on hands on its deadline
-		'first_touch_due_at', coalesce(of_lead.first_touch_due_at, pql.first_touch_due(coalesce(t.first_touch, '4 hours'), coalesce(t.business, true), as_of, c.opens_at, c.calendar, c.timezone))), external_id);
-	PERFORM pql.tell('assigned', l, as_of);
-	RETURN l;
-END
-$$;
-COMMENT ON FUNCTION pql.assign_lead(pql.lead, text, text, timestamptz, jsonb, text) IS 'Gives a lead to a rep, whatever the cap; one that is exceeded is flagged. The rep is to be locked before. Returns the lead, to be saved.';
-
 CREATE FUNCTION pql.flagged(flags text[], flag text) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -67,6 +56,54 @@ BEGIN ATOMIC
 	SELECT ARRAY(SELECT f.flag FROM unnest(flags) WITH ORDINALITY f (flag, n) WHERE f.flag IN ('hand_raiser', 'outside_icp', 'deal_for_ae') ORDER BY f.n);
 END;
 COMMENT ON FUNCTION pql.lasting_flags(text[]) IS 'The flags that tell of the lead; the others tell of one assignment.';
+
+CREATE FUNCTION pql.give_lead(of_lead pql.lead, rep text, reason text, flags text[], free int, counts_on date, opens_at timestamptz, due_at timestamptz, as_of timestamptz,
+	details jsonb DEFAULT '{}', external_id text DEFAULT NULL) RETURNS pql.lead
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	l pql.lead;
+BEGIN
+	l := pql.log_event(of_lead, 'pql_routed', as_of, details || jsonb_build_object('sdr_id', rep, 'reason', reason, 'segment', of_lead.segment,
+		'flags', CASE WHEN free < 1 THEN pql.flagged(flags, 'over_cap') ELSE flags END, 'counts_on', counts_on, 'clock_started_at', opens_at,
+		-- who hands a lead on hands on its deadline
+		'first_touch_due_at', coalesce(of_lead.first_touch_due_at, due_at)), external_id);
+	PERFORM pql.tell('assigned', l, as_of);
+	RETURN l;
+END
+$$;
+COMMENT ON FUNCTION pql.give_lead(pql.lead, text, text, text[], int, date, timestamptz, timestamptz, timestamptz, jsonb, text) IS 'Notes that a lead is a rep''s now, with what pql.rep_capacity says of the rep, and tells so. due_at: the first touch, unless the lead has a deadline. Returns the lead, to be saved.';
+
+CREATE FUNCTION pql.assign_lead(of_lead pql.lead, rep text, reason text, as_of timestamptz, details jsonb DEFAULT '{}', external_id text DEFAULT NULL) RETURNS pql.lead
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN (
+		SELECT pql.give_lead(of_lead, c.rep, reason, pql.lasting_flags(of_lead.flags), c.free, c.counts_on, c.opens_at, pql.touch_due(of_lead, of_lead.tier, c.rep, as_of), as_of, details, external_id)
+		FROM pql.rep_capacity(as_of, ARRAY[rep]) c);
+END
+$$;
+COMMENT ON FUNCTION pql.assign_lead(pql.lead, text, text, timestamptz, jsonb, text) IS 'Gives a lead to a rep, whatever the cap; one that is exceeded is flagged. The rep is to be locked before. Returns the lead, to be saved.';
+
+CREATE FUNCTION pql.owner_rep(owner text) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT p.email FROM pql.rep p
+	WHERE btrim(owner) <> '' AND (lower(p.email) = lower(btrim(owner)) OR p.crm_id = btrim(owner) OR lower(p.name) = lower(btrim(owner)))
+	ORDER BY lower(p.email) = lower(btrim(owner)) DESC, (p.crm_id = btrim(owner)) DESC, p.email LIMIT 1;
+END;
+COMMENT ON FUNCTION pql.owner_rep(text) IS 'The rep whom an account''s crm_owner names: an e-mail, an id of the CRM, or a name, in this order. NULL: nobody we know.';
+
+CREATE FUNCTION pql.account_rep(of_lead pql.lead, reps text[]) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT o.rep FROM (
+		-- looked up by these alone, whatever the planner thinks of how many have a rep
+		(SELECT x.lead_id, x.rep, x.state, x.assigned_at FROM pql.lead x WHERE x.account_id = (of_lead).account_id OFFSET 0)
+		UNION ALL
+		(SELECT x.lead_id, x.rep, x.state, x.assigned_at FROM pql.lead x WHERE x.user_id = (of_lead).user_id OFFSET 0)) o
+	WHERE o.lead_id <> (of_lead).lead_id AND o.rep = ANY (reps) AND o.state IN ('assigned', 'claimed', 'contacted', 'meeting')
+	ORDER BY o.assigned_at, o.lead_id LIMIT 1;
+END;
+COMMENT ON FUNCTION pql.account_rep(pql.lead, text[]) IS 'Which of these reps works another lead of the account, or of the user: the one who had it first. NULL: none.';
 
 CREATE FUNCTION pql.route_leads(ids bigint[], as_of timestamptz) RETURNS int
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -130,12 +167,12 @@ BEGIN
 		flags := pql.lasting_flags(l.flags);
 		IF f.hand_raiser THEN
 			flags := pql.flagged(flags, 'hand_raiser');
+			IF EXISTS (SELECT FROM pql.score s WHERE s.user_id = l.user_id AND 'outside_icp' = ANY (s.exclusions)) THEN
+				flags := pql.flagged(flags, 'outside_icp');
+			END IF;
 		END IF;
 		-- who waits for another day gets what is freed of this one, before those who come later
 		early := l.state = 'queued' AND l.reason IN ('cap', 'behind_queue') AND l.queued_until > as_of;
-		IF f.hand_raiser AND EXISTS (SELECT FROM pql.score s WHERE s.user_id = l.user_id AND 'outside_icp' = ANY (s.exclusions)) THEN
-			flags := pql.flagged(flags, 'outside_icp');
-		END IF;
 		chosen := NULL;
 		only_rep := NULL;
 		of_team := NULL;
@@ -145,32 +182,23 @@ BEGIN
 		IF pause IS NOT NULL THEN
 			waits := 'paused';
 		ELSE
-			-- whose it is already
+			-- whose it is already; not again whose it was and who gave it back
 			IF nullif(btrim(f.crm_owner), '') IS NOT NULL THEN
-				SELECT array_position(reps, p.email) INTO only_rep FROM pql.rep p WHERE lower(p.email) = lower(btrim(f.crm_owner)) OR p.crm_id = btrim(f.crm_owner) OR lower(p.name) = lower(btrim(f.crm_owner))
-				ORDER BY lower(p.email) = lower(btrim(f.crm_owner)) DESC, (p.crm_id = btrim(f.crm_owner)) DESC, p.email LIMIT 1;
-				IF only_rep IS NULL THEN
+				chosen := array_position(reps, pql.owner_rep(f.crm_owner));
+				reason := 'owner';
+				IF chosen IS NULL THEN
 					flags := pql.flagged(flags, 'owner_inactive');
-				ELSIF reps[only_rep] IS DISTINCT FROM f.released_by THEN
-					reason := 'owner';
-					chosen := only_rep;
+				ELSIF reps[chosen] = f.released_by THEN
+					chosen := NULL;
 				END IF;
-				only_rep := NULL;
 			END IF;
 			IF chosen IS NULL THEN
-				only_rep := array_position(reps, (
-					SELECT o.rep FROM (
-						-- looked up by these alone, whatever the planner thinks of how many have a rep
-						(SELECT x.lead_id, x.rep, x.state, x.assigned_at FROM pql.lead x WHERE x.account_id = l.account_id OFFSET 0)
-						UNION ALL
-						(SELECT x.lead_id, x.rep, x.state, x.assigned_at FROM pql.lead x WHERE x.user_id = l.user_id OFFSET 0)) o
-					WHERE o.lead_id <> l.lead_id AND o.rep = ANY (reps) AND o.rep IS DISTINCT FROM f.released_by AND o.state IN ('assigned', 'claimed', 'contacted', 'meeting')
-					ORDER BY o.assigned_at, o.lead_id LIMIT 1));
-			END IF;
-			again := only_rep IS NULL AND l.rep = ANY (reps);
-			IF chosen IS NULL AND again THEN
-				-- who had it before it was reopened
-				only_rep := array_position(reps, l.rep);
+				only_rep := array_position(reps, pql.account_rep(l, array_remove(reps, f.released_by)));
+				-- or was, before it was reopened
+				again := only_rep IS NULL AND l.rep = ANY (reps);
+				IF again THEN
+					only_rep := array_position(reps, l.rep);
+				END IF;
 			END IF;
 			IF chosen IS NULL THEN
 				IF only_rep IS NOT NULL THEN
@@ -222,10 +250,8 @@ BEGIN
 				waiting := ARRAY(SELECT w.n + ((until <= opens[w.i] AND (only_rep IS NULL OR w.i = only_rep)) IS TRUE)::int FROM unnest(waiting) WITH ORDINALITY w (n, i) ORDER BY w.i);
 			END IF;
 		ELSE
-			l := pql.log_event(l, 'pql_routed', as_of, jsonb_build_object('sdr_id', reps[chosen], 'reason', reason, 'segment', l.segment,
-				'flags', CASE WHEN free[chosen] < 1 THEN pql.flagged(flags, 'over_cap') ELSE flags END, 'counts_on', days[chosen], 'clock_started_at', opens[chosen],
-				'first_touch_due_at', coalesce(l.first_touch_due_at,
-					pql.first_touch_due(coalesce(f.first_touch, '4 hours'), coalesce(f.business, true), as_of, opens[chosen], calendars[chosen], zones[chosen]))));
+			l := pql.give_lead(l, reps[chosen], reason, flags, free[chosen], days[chosen], opens[chosen],
+				pql.first_touch_due(coalesce(f.first_touch, '4 hours'), coalesce(f.business, true), as_of, opens[chosen], calendars[chosen], zones[chosen]), as_of);
 			IF early THEN
 				waiting := ARRAY(SELECT w.n - (f.until <= opens[w.i] AND (only_rep IS NULL OR w.i = only_rep))::int FROM unnest(waiting) WITH ORDINALITY w (n, i) ORDER BY w.i);
 			END IF;
@@ -235,7 +261,6 @@ BEGIN
 			turn := turn + 1;
 			turns[chosen] := turn;
 			n := n + 1;
-			PERFORM pql.tell('assigned', l, as_of);
 		END IF;
 		PERFORM pql.save_lead(l, true) WHERE l IS DISTINCT FROM f.lead OR l.next_at <= as_of;
 	END LOOP;

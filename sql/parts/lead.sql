@@ -158,43 +158,33 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.trial_end(pql.lead) IS 'When the trial of a lead ends; NULL: it has none.';
 
-CREATE FUNCTION pql.next_step_at(of_lead pql.lead) RETURNS timestamptz
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	l pql.lead := of_lead;
-	at timestamptz := 'infinity';
-	calendar text;
-	zone text;
-	breach interval;
-BEGIN
-	IF l.state IN ('closed', 'control', 'meeting') OR l.state = 'not_routed' AND l.reason IS NULL THEN
-		RETURN NULL;
-	END IF;
-	SELECT h.calendar, h.timezone INTO calendar, zone FROM pql.rep_hours(l.rep) h;
-	IF l.state = 'queued' THEN
+CREATE FUNCTION pql.lead_steps(of_lead pql.lead, as_of timestamptz) RETURNS TABLE (step text, at timestamptz)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT v.step, v.at
+	FROM (SELECT (of_lead).*) l
+	LEFT JOIN LATERAL pql.rep_hours(l.rep) h ON true
+	CROSS JOIN LATERAL (VALUES
 		-- pql.start_routing, pql.resume and changes of reps wake what waits for them
-		at := CASE WHEN EXISTS (SELECT FROM pql.routing r WHERE r.model = l.model) THEN coalesce(l.queued_until, 'infinity') ELSE 'infinity' END;
-	ELSIF l.state IN ('assigned', 'claimed') THEN
-		IF l.claimed_at IS NULL AND NOT 'channel' = ANY (l.escalations) THEN
-			at := pql.add_business_time(l.clock_started_at, '1 hour', calendar, zone);
-		ELSIF l.claimed_at IS NULL AND NOT 'manager' = ANY (l.escalations) THEN
-			at := pql.add_business_time(l.clock_started_at, '2 hours', calendar, zone);
-		END IF;
-		IF NOT 'deadline' = ANY (l.escalations) THEN
-			at := least(at, l.first_touch_due_at);
-		ELSIF NOT 'breach' = ANY (l.escalations) THEN
-			SELECT t.breach INTO breach FROM pql.tier_rules(l.model) t WHERE t.tier = l.tier;
-			at := least(at, l.assigned_at + breach);
-		END IF;
-	ELSIF l.state = 'contacted' AND l.touches >= 3 AND l.stopped_at IS NULL THEN
-		at := pql.add_business_time(l.last_touched_at, '2 days', calendar, zone);
-	END IF;
-	IF l.replied_at IS NULL THEN
-		at := least(at, pql.trial_end(l));
-	END IF;
-	RETURN nullif(at, 'infinity');
-END
-$$;
+		('queue', CASE WHEN l.state = 'queued' AND EXISTS (SELECT FROM pql.routing r WHERE r.model = l.model) THEN l.queued_until END),
+		('channel', CASE WHEN l.state IN ('assigned', 'claimed') AND l.claimed_at IS NULL THEN pql.add_business_time(l.clock_started_at, '1 hour', h.calendar, h.timezone) END),
+		('manager', CASE WHEN l.state IN ('assigned', 'claimed') AND l.claimed_at IS NULL THEN pql.add_business_time(l.clock_started_at, '2 hours', h.calendar, h.timezone) END),
+		('deadline', CASE WHEN l.state IN ('assigned', 'claimed') THEN l.first_touch_due_at END),
+		-- after the deadline, and looked up only then
+		('breach', CASE WHEN l.state IN ('assigned', 'claimed') AND ('deadline' = ANY (l.escalations) OR l.first_touch_due_at <= as_of)
+			THEN l.assigned_at + (SELECT t.breach FROM pql.tier_rules(l.model) t WHERE t.tier = l.tier) END),
+		('sequence_end', CASE WHEN l.replied_at IS NULL AND l.stopped_at IS NULL AND l.touches >= 3 THEN pql.add_business_time(l.last_touched_at, '2 days', h.calendar, h.timezone) END),
+		('trial_end', CASE WHEN l.replied_at IS NULL THEN pql.trial_end(of_lead) END)) v (step, at)
+	WHERE l.state NOT IN ('closed', 'control', 'meeting') AND v.at IS NOT NULL AND NOT v.step = ANY (l.escalations);
+END;
+COMMENT ON FUNCTION pql.lead_steps(pql.lead, timestamptz) IS 'What time alone is to do to a lead, and when: queue (it leaves it), channel, manager, deadline and breach (it is escalated), sequence_end, trial_end. as_of: what follows on a deadline is told from it on.';
+
+CREATE FUNCTION pql.next_step_at(of_lead pql.lead) RETURNS timestamptz
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	-- one that nobody routes is nobody's matter
+	SELECT min(s.at) FROM pql.lead_steps(of_lead, '-infinity') s WHERE (of_lead).state <> 'not_routed' OR (of_lead).reason IS NOT NULL;
+END;
 COMMENT ON FUNCTION pql.next_step_at(pql.lead) IS 'When time alone does something to a lead: it leaves the queue, is escalated, its sequence or its trial ends. NULL: never.';
 
 CREATE FUNCTION pql.save_lead(of_lead pql.lead, looked boolean DEFAULT false) RETURNS pql.lead

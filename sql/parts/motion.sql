@@ -45,13 +45,20 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.scoring_points(text) IS 'The scoring signals of a model, and the most points that each can give.';
 
+CREATE FUNCTION pql.conversion_details(of_lead pql.lead, converted_at timestamptz, plan text, mrr float8, conversion_source text) RETURNS jsonb
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT jsonb_build_object('converted_at', converted_at, 'plan', plan, 'mrr', mrr,
+		-- what billing says, else whether somebody had written before
+		'conversion_source', coalesce(conversion_source, CASE WHEN (of_lead).first_touched_at <= converted_at THEN 'sales_assisted' ELSE 'self_serve' END),
+		'influence', CASE WHEN (of_lead).replied_at <= converted_at OR (of_lead).state = 'meeting' THEN 'engaged' WHEN (of_lead).first_touched_at <= converted_at THEN 'touched' ELSE 'untouched' END);
+END;
+COMMENT ON FUNCTION pql.conversion_details(pql.lead, timestamptz, text, float8, text) IS 'A conversion as it goes into the log of a lead.';
+
 CREATE FUNCTION pql.lead_conversion(of_lead pql.lead, as_of timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT jsonb_build_object('converted_at', s.converted_at, 'plan', s.plan, 'mrr', s.mrr,
-		-- what billing says, else whether somebody had written before
-		'conversion_source', coalesce(s.conversion_source, CASE WHEN (of_lead).first_touched_at <= s.converted_at THEN 'sales_assisted' ELSE 'self_serve' END),
-		'influence', CASE WHEN (of_lead).replied_at <= s.converted_at OR (of_lead).state = 'meeting' THEN 'engaged' WHEN (of_lead).first_touched_at <= s.converted_at THEN 'touched' ELSE 'untouched' END)
+	SELECT pql.conversion_details(of_lead, s.converted_at, s.plan, s.mrr, s.conversion_source)
 	FROM pql.model_version v
 	CROSS JOIN LATERAL pql.model_info(v.document) i
 	CROSS JOIN LATERAL pql.subject_at(i.per_trial, as_of, NULL, ARRAY[(of_lead).user_id]) s
@@ -59,20 +66,24 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.lead_conversion(pql.lead, timestamptz) IS 'The conversion of a lead''s trial, as it goes into the log; NULL: there is none.';
 
-CREATE FUNCTION pql.dispose(of_lead pql.lead, disposition text, reason text, by text, as_of timestamptz, details jsonb DEFAULT '{}', external_id text DEFAULT NULL) RETURNS pql.lead
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	l pql.lead;
-BEGIN
-	l := pql.log_event(of_lead, 'pql_dispositioned', as_of, details || jsonb_build_object('sdr_id', by, 'disposition', disposition, 'reason', reason,
-		'signals_met', coalesce((SELECT s.signals FROM pql.score s WHERE s.user_id = of_lead.user_id AND s.model = of_lead.model AND s.started_at = of_lead.started_at), of_lead.signals)), external_id);
-	-- models read it from here
-	INSERT INTO pql.fact (subject, name, value, source, recorded_at) VALUES (l.user_id, 'lead.disposition', to_jsonb(disposition), 'pql.lead', as_of)
+CREATE FUNCTION pql.note_disposition(user_id text, disposition text, as_of timestamptz) RETURNS void
+LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+	INSERT INTO pql.fact (subject, name, value, source, recorded_at)
+	VALUES (note_disposition.user_id, 'lead.disposition', coalesce(to_jsonb(note_disposition.disposition), 'null'), 'pql.lead', note_disposition.as_of)
 	ON CONFLICT (subject, name, recorded_at) DO UPDATE SET value = EXCLUDED.value;
-	RETURN l;
+END;
+COMMENT ON FUNCTION pql.note_disposition(text, text, timestamptz) IS 'The fact lead.disposition, which models read. NULL: there is none any more.';
+
+CREATE FUNCTION pql.dispose(of_lead pql.lead, disposition text, reason text, by text, as_of timestamptz, external_id text DEFAULT NULL) RETURNS pql.lead
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM pql.note_disposition(of_lead.user_id, disposition, as_of);
+	RETURN pql.log_event(of_lead, 'pql_dispositioned', as_of, jsonb_build_object('sdr_id', by, 'disposition', disposition, 'reason', reason,
+		'signals_met', coalesce((SELECT s.signals FROM pql.score s WHERE s.user_id = of_lead.user_id AND s.model = of_lead.model AND s.started_at = of_lead.started_at), of_lead.signals)), external_id);
 END
 $$;
-COMMENT ON FUNCTION pql.dispose(pql.lead, text, text, text, timestamptz, jsonb, text) IS 'Notes a disposition, and the fact lead.disposition. Returns the lead, to be saved.';
+COMMENT ON FUNCTION pql.dispose(pql.lead, text, text, text, timestamptz, text) IS 'Notes a disposition, and the fact lead.disposition. Returns the lead, to be saved.';
 
 CREATE FUNCTION pql.stop_sequence(of_lead pql.lead, reason text, as_of timestamptz) RETURNS pql.lead
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -89,41 +100,20 @@ CREATE FUNCTION pql.escalate(of_lead pql.lead, as_of timestamptz) RETURNS pql.le
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	l pql.lead := of_lead;
-	calendar text;
-	zone text;
 	to_channel_at timestamptz;
-	to_manager_at timestamptz;
-	breach_at timestamptz;
-	levels text[] := '{}';
-	due_at timestamptz := 'infinity';
+	levels text[];
+	due_at timestamptz;
 BEGIN
-	IF l.state NOT IN ('assigned', 'claimed') THEN
-		RETURN l;
-	END IF;
-	SELECT h.calendar, h.timezone INTO calendar, zone FROM pql.rep_hours(l.rep) h;
-	IF l.claimed_at IS NULL THEN
-		to_channel_at := pql.add_business_time(l.clock_started_at, '1 hour', calendar, zone);
-		to_manager_at := pql.add_business_time(l.clock_started_at, '2 hours', calendar, zone);
-		IF to_channel_at <= as_of AND NOT 'channel' = ANY (l.escalations) THEN
-			l := pql.log_event(l, 'pql_escalated', as_of, jsonb_build_object('levels', ARRAY['channel'], 'due_at', to_channel_at, 'sdr_id', l.rep));
-			PERFORM pql.tell('unclaimed', l, as_of);
-		END IF;
-		IF to_manager_at <= as_of AND NOT 'manager' = ANY (l.escalations) THEN
-			levels := levels || 'manager'::text;
-			due_at := to_manager_at;
-		END IF;
-	END IF;
-	IF l.first_touch_due_at <= as_of AND NOT 'deadline' = ANY (l.escalations) THEN
-		levels := levels || 'deadline'::text;
-		due_at := least(due_at, l.first_touch_due_at);
-	END IF;
-	SELECT l.assigned_at + t.breach INTO breach_at FROM pql.tier_rules(l.model) t WHERE t.tier = l.tier;
-	IF breach_at <= as_of AND NOT 'breach' = ANY (l.escalations) THEN
-		levels := levels || 'breach'::text;
-		due_at := least(due_at, breach_at);
+	SELECT min(s.at) FILTER (WHERE s.step = 'channel'), array_agg(s.step ORDER BY v.n) FILTER (WHERE s.step <> 'channel'), min(s.at) FILTER (WHERE s.step <> 'channel')
+	INTO to_channel_at, levels, due_at
+	FROM pql.lead_steps(l, as_of) s JOIN (VALUES (1, 'channel'), (2, 'manager'), (3, 'deadline'), (4, 'breach')) v (n, step) ON v.step = s.step
+	WHERE s.at <= as_of;
+	IF to_channel_at IS NOT NULL THEN
+		l := pql.log_event(l, 'pql_escalated', as_of, jsonb_build_object('levels', ARRAY['channel'], 'due_at', to_channel_at, 'sdr_id', l.rep));
+		PERFORM pql.tell('unclaimed', l, as_of);
 	END IF;
 	-- the manager is told once of what falls together
-	IF levels <> '{}' THEN
+	IF levels IS NOT NULL THEN
 		l := pql.log_event(l, 'pql_escalated', as_of, jsonb_build_object('levels', levels, 'due_at', due_at, 'sdr_id', l.rep));
 		PERFORM pql.tell(CASE WHEN levels = '{manager}' THEN 'unclaimed_manager' ELSE 'first_touch_overdue' END, l, as_of, jsonb_build_object('levels', levels));
 	END IF;
@@ -136,24 +126,19 @@ CREATE FUNCTION pql.raise_tier(of_lead pql.lead, verdict pql.score, as_of timest
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	l pql.lead := of_lead;
-	rank int;
-	rise record;
 	due timestamptz;
 BEGIN
-	IF NOT coalesce(verdict.tier <> l.tier, verdict.tier IS NOT NULL) THEN
+	IF verdict.tier IS NULL OR verdict.tier = l.tier
+		OR NOT EXISTS (SELECT FROM pql.tier_rules(l.model) t LEFT JOIN pql.tier_rules(l.model) o ON o.tier = l.tier WHERE t.tier = verdict.tier AND (t.rank >= o.rank) IS NOT TRUE) THEN
 		RETURN l;
 	END IF;
-	SELECT t.rank INTO rank FROM pql.tier_rules(l.model) t WHERE t.tier = l.tier;
-	SELECT t.rank, t.first_touch, t.business INTO rise FROM pql.tier_rules(l.model) t WHERE t.tier = verdict.tier;
-	IF rise.rank < coalesce(rank, 999) THEN
-		IF l.state IN ('assigned', 'claimed') THEN
-			SELECT pql.first_touch_due(rise.first_touch, rise.business, as_of, c.opens_at, c.calendar, c.timezone) INTO due FROM pql.rep_capacity(as_of, ARRAY[l.rep]) c;
-		END IF;
-		l := pql.log_event(l, 'tier_raised', as_of, jsonb_build_object('pql_score', verdict.score, 'priority_tier', verdict.tier, 'was', l.tier, 'signals_met', verdict.signals,
-			'first_touch_due_at', CASE WHEN due < l.first_touch_due_at THEN due END));
-		IF l.rep IS NOT NULL AND l.state <> 'queued' THEN
-			PERFORM pql.tell('tier_raised', l, as_of, jsonb_build_object('from_tier', of_lead.tier));
-		END IF;
+	IF l.state IN ('assigned', 'claimed') THEN
+		due := pql.touch_due(l, verdict.tier, l.rep, as_of);
+	END IF;
+	l := pql.log_event(l, 'tier_raised', as_of, jsonb_build_object('pql_score', verdict.score, 'priority_tier', verdict.tier, 'was', l.tier, 'signals_met', verdict.signals,
+		'first_touch_due_at', CASE WHEN due < l.first_touch_due_at THEN due END));
+	IF l.rep IS NOT NULL AND l.state <> 'queued' THEN
+		PERFORM pql.tell('tier_raised', l, as_of, jsonb_build_object('from_tier', of_lead.tier));
 	END IF;
 	RETURN l;
 END
@@ -167,9 +152,7 @@ DECLARE
 	details jsonb;
 	barrier text;
 	new_signals text[];
-	calendar text;
-	zone text;
-	ends_at timestamptz;
+	over text[];
 BEGIN
 	IF l.converted_at IS NULL AND verdict.status = 'converted' THEN
 		details := pql.lead_conversion(l, as_of);
@@ -206,24 +189,20 @@ BEGIN
 			IF new_signals <> '{}' AND l.converted_at IS NULL AND pql.contact_barrier(l.user_id, as_of) IS NULL THEN
 				l := pql.log_event(l, 'lead_reopened', as_of, jsonb_build_object('was', l.disposition, 'new_signals', new_signals, 'signals_met', verdict.signals));
 				l := pql.raise_tier(l, verdict, as_of);
-				INSERT INTO pql.fact (subject, name, value, source, recorded_at) VALUES (l.user_id, 'lead.disposition', 'null', 'pql.lead', as_of)
-				ON CONFLICT (subject, name, recorded_at) DO UPDATE SET value = EXCLUDED.value;
+				PERFORM pql.note_disposition(l.user_id, NULL, as_of);
 			END IF;
 		END IF;
 		RETURN l;
 	END IF;
 
-	-- the end of the trial, and of the sequence
-	IF l.state <> 'meeting' AND l.replied_at IS NULL THEN
-		ends_at := pql.trial_end(l);
-		SELECT h.calendar, h.timezone INTO calendar, zone FROM pql.rep_hours(l.rep) h;
-		IF l.touches >= 3 AND l.stopped_at IS NULL AND pql.add_business_time(l.last_touched_at, '2 days', calendar, zone) <= as_of THEN
-			RETURN pql.dispose(l, 'no_response', 'sequence ended', 'pql', as_of);
-		ELSIF ends_at <= as_of AND l.touches > 0 THEN
-			RETURN pql.dispose(l, 'no_response', 'trial ended', 'pql', as_of);
-		ELSIF ends_at <= as_of THEN
-			RETURN pql.log_event(l, 'lead_closed', as_of, jsonb_build_object('reason', 'lapsed'));
-		END IF;
+	-- the end of the sequence, and of the trial
+	SELECT array_agg(s.step) INTO over FROM pql.lead_steps(l, as_of) s WHERE s.at <= as_of;
+	IF 'sequence_end' = ANY (over) THEN
+		RETURN pql.dispose(l, 'no_response', 'sequence ended', 'pql', as_of);
+	ELSIF 'trial_end' = ANY (over) AND l.touches > 0 THEN
+		RETURN pql.dispose(l, 'no_response', 'trial ended', 'pql', as_of);
+	ELSIF 'trial_end' = ANY (over) THEN
+		RETURN pql.log_event(l, 'lead_closed', as_of, jsonb_build_object('reason', 'lapsed'));
 	END IF;
 
 	l := pql.raise_tier(l, verdict, as_of);
@@ -246,8 +225,7 @@ BEGIN
 		RETURN l;
 	END IF;
 	IF other.state IN ('assigned', 'claimed') THEN
-		SELECT pql.first_touch_due(t.first_touch, t.business, as_of, c.opens_at, c.calendar, c.timezone) INTO due
-		FROM pql.rep_capacity(as_of, ARRAY[other.rep]) c JOIN pql.tier_rules(l.model) t ON t.tier = l.tier;
+		due := pql.touch_due(l, l.tier, other.rep, as_of);
 	END IF;
 	other := pql.log_event(other, 'handoff_triggered', as_of, jsonb_build_object('model', l.model, 'tier', l.tier, 'signals_met', l.signals, 'lead_id', l.lead_id,
 		'flags', pql.flagged(other.flags, 'hand_raiser'), 'first_touch_due_at', CASE WHEN due < other.first_touch_due_at THEN due END));
@@ -265,6 +243,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS
 DECLARE
 	users text[];
 	to_route bigint[] := '{}';
+	hand_raisers bigint[] := '{}';
+	goes_on boolean;
 	waiting text[];
 	f record;
 	l pql.lead;
@@ -291,25 +271,31 @@ BEGIN
 		before := f.lead;
 		l := pql.move_lead(before, f.verdict, f.routing, as_of);
 		n := n + 1;
-		IF l.state = 'not_routed' AND l.reason IS NULL AND (f.routing).role = 'hand_raisers' THEN
-			l := pql.merge_hand_raiser(l, as_of);
-		END IF;
+		goes_on := false;
 		IF l.state = 'not_routed' AND l.reason IS NULL AND (f.routing).role = 'leads'
 			AND pql.held_out(coalesce(l.account_id, l.user_id), (f.routing).control_share, (f.routing).control_salt) THEN
 			l := pql.log_event(l, 'pql_held_out', as_of, jsonb_build_object('share', (f.routing).control_share));
 		ELSIF l.state IN ('not_routed', 'queued') AND (f.routing).model IS NOT NULL AND (l.state = 'queued' OR l.reason IS NULL OR l.reason IN ('tier_not_routed', 'automated')) THEN
 			IF f.route IS NOT NULL OR 'hand_raiser' = ANY (l.flags) OR l.assigned_at IS NOT NULL THEN
-				to_route := to_route || l.lead_id;
+				goes_on := true;
+				IF l.state = 'not_routed' AND l.reason IS NULL AND (f.routing).role = 'hand_raisers' THEN
+					hand_raisers := hand_raisers || l.lead_id;
+				ELSE
+					to_route := to_route || l.lead_id;
+				END IF;
 			ELSIF l.reason IS DISTINCT FROM 'tier_not_routed' THEN
 				l := pql.log_event(l, 'pql_not_routed', as_of, jsonb_build_object('reason', 'tier_not_routed'));
 			END IF;
 		END IF;
-		IF l.lead_id = ANY (to_route[cardinality(to_route):]) THEN
-			IF l IS DISTINCT FROM before THEN
-				PERFORM pql.save_lead(l, true);
-			END IF;
-		ELSE
+		PERFORM pql.save_lead(l, true) WHERE NOT goes_on OR l IS DISTINCT FROM before;
+	END LOOP;
+	-- when all others are saved, for one of them is changed by it
+	FOR before IN SELECT o.* FROM pql.lead o WHERE o.lead_id = ANY (hand_raisers) ORDER BY o.lead_id LOOP
+		l := pql.merge_hand_raiser(before, as_of);
+		IF l.state = 'closed' THEN
 			PERFORM pql.save_lead(l, true);
+		ELSE
+			to_route := to_route || l.lead_id;
 		END IF;
 	END LOOP;
 	IF to_route <> '{}' THEN

@@ -222,12 +222,12 @@ COMMENT ON FUNCTION pql.held_out(text, float8, text) IS 'Is this account (of a u
 
 -- ---- reps ----
 
-CREATE FUNCTION pql.rep_hours(rep text, OUT calendar text, OUT timezone text)
+CREATE FUNCTION pql.rep_hours(rep text) RETURNS TABLE (calendar text, timezone text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT r.calendar, coalesce(r.timezone, c.timezone, 'UTC') FROM pql.rep r LEFT JOIN pql.calendar c ON c.calendar = r.calendar WHERE r.email = rep;
 END;
-COMMENT ON FUNCTION pql.rep_hours(text) IS 'By which calendar and in which timezone a rep works, as functions of business time take them; nobody: NULL.';
+COMMENT ON FUNCTION pql.rep_hours(text) IS 'By which calendar and in which timezone a rep works, as functions of business time take them; of nobody no row.';
 
 CREATE FUNCTION pql.rep_capacity(as_of timestamptz DEFAULT now(), reps text[] DEFAULT NULL)
 RETURNS TABLE (rep text, team text, timezone text, calendar text, opens_at timestamptz, counts_on date, next_day_at timestamptz, free int, load int, last_assigned_at timestamptz)

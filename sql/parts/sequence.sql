@@ -18,10 +18,9 @@ RETURNS TABLE (rep text, lead_id bigint, user_id text, action text, touch int, n
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	WITH worked AS (
-		SELECT l.*, p.calendar, coalesce(p.timezone, c.timezone, 'UTC') AS zone, pql.trial_end(l) AS ends_at, pql.touch_barrier(l, as_of) AS barrier, pql.paused('outreach') AS paused
+		SELECT l.*, h.calendar, h.timezone AS zone, pql.trial_end(l) AS ends_at, pql.touch_barrier(l, as_of) AS barrier, pql.paused('outreach') AS paused
 		FROM pql.lead l
-		LEFT JOIN pql.rep p ON p.email = l.rep
-		LEFT JOIN pql.calendar c ON c.calendar = p.calendar
+		LEFT JOIN LATERAL pql.rep_hours(l.rep) h ON true
 		WHERE l.state IN ('queued', 'assigned', 'claimed', 'contacted', 'meeting')
 	), asked AS (
 		SELECT w.*, a.action, a.touch, a.not_before, a.due_at, a.why

@@ -159,14 +159,14 @@ COMMENT ON COLUMN pql.lead.trial_ends_at IS 'When its trial ends, unless pql.tri
 COMMENT ON COLUMN pql.lead.signals IS 'Signals met when it was triggered, rose in tier or was dispositioned, whichever came last.';
 COMMENT ON COLUMN pql.lead.segment IS 'Of pql.segment_rule, when it was routed last.';
 COMMENT ON COLUMN pql.lead.reason IS 'Why it is in its state: how it was routed, why it waits, why it is not routed, or what closed it.';
-COMMENT ON COLUMN pql.lead.flags IS 'What is to be known besides: hand_raiser, outside_icp, owner_inactive, over_cap, deal_for_ae.';
+COMMENT ON COLUMN pql.lead.flags IS 'What is to be known besides: hand_raiser, outside_icp and deal_for_ae of the lead; owner_inactive, over_cap and team_empty of its assignment.';
 COMMENT ON COLUMN pql.lead.queued_until IS 'When it is tried again, at the latest; NULL: not queued, or until routing is resumed.';
 COMMENT ON COLUMN pql.lead.waits_for IS 'The rep whose next day it waits for; NULL: anybody of the team.';
 COMMENT ON COLUMN pql.lead.rep IS 'Whose it is, or was last: pql.rep.email.';
 COMMENT ON COLUMN pql.lead.counts_on IS 'The business day of the rep''s cap that it counts toward.';
 COMMENT ON COLUMN pql.lead.clock_started_at IS 'From when on business time counts: assignment, or the next opening.';
 COMMENT ON COLUMN pql.lead.first_touch_due_at IS 'The deadline of the first touch.';
-COMMENT ON COLUMN pql.lead.escalations IS 'Which have been made: channel, manager, deadline.';
+COMMENT ON COLUMN pql.lead.escalations IS 'Which have been made: channel, manager, deadline, breach.';
 COMMENT ON COLUMN pql.lead.touches IS 'Sent, of the sequence that runs.';
 COMMENT ON COLUMN pql.lead.met_at IS 'When the meeting is, or was recorded.';
 COMMENT ON COLUMN pql.lead.stopped_at IS 'Since when there is nothing more to send.';

@@ -313,7 +313,7 @@ BEGIN
 				HINT = format('Log a touch with pql.log_touch(%1$s), or give it back with pql.release(%1$s, %2$L).', lead_id, l.rep);
 	END IF;
 	l := pql.stop_sequence(l, disposition, as_of);
-	RETURN pql.save_lead(pql.dispose(l, disposition, reason, coalesce(rep, l.rep), as_of, external_id => external_id));
+	RETURN pql.save_lead(pql.dispose(l, disposition, reason, coalesce(rep, l.rep), as_of, external_id));
 END
 $$;
 COMMENT ON FUNCTION pql.set_disposition(bigint, text, text, text, text, timestamptz) IS 'What came of a lead: meeting_set (which stays open), converted, nurture, no_response, disqualified (reason required; never again in this trial), routed_to_cs. The same again: nothing happens; another one corrects it. rep: who says so; NULL: whose lead it is. Returns the lead. ERROR: no reason; no_response without a touch; the lead has converted; no rep has had it.';
@@ -350,9 +350,7 @@ BEGIN
 	-- what billing says of the same later is the same conversion, if it is earlier: then it counts
 	INSERT INTO pql.conversion (conversion_id, user_id, converted_at, plan, mrr, conversion_source)
 	VALUES (coalesce(external_id, format('lead:%s', lead_id)), l.user_id, as_of, plan, mrr, conversion_source);
-	RETURN pql.save_lead(pql.convert_lead(l, jsonb_build_object('converted_at', as_of, 'plan', plan, 'mrr', mrr,
-		'conversion_source', coalesce(conversion_source, CASE WHEN l.first_touched_at IS NOT NULL THEN 'sales_assisted' ELSE 'self_serve' END),
-		'influence', CASE WHEN l.replied_at IS NOT NULL OR l.state = 'meeting' THEN 'engaged' WHEN l.first_touched_at IS NOT NULL THEN 'touched' ELSE 'untouched' END), as_of, external_id));
+	RETURN pql.save_lead(pql.convert_lead(l, pql.conversion_details(l, as_of, plan, mrr, conversion_source), as_of, external_id));
 END
 $$;
 COMMENT ON FUNCTION pql.log_conversion(bigint, text, float8, text, text, timestamptz) IS 'The person has paid, for who knows before billing''s tables do: a row of pql.conversion, and the lead closes as converted. mrr: monthly, in the company''s currency. conversion_source: self_serve or sales_assisted. Converted already: nothing happens. Returns the lead.';

@@ -171,12 +171,27 @@ SELECT t.refresh('2026-04-06 12:00'), t.refresh('2026-04-07 12:00'), t.refresh('
 SELECT is((SELECT ROW(l.tier, l.first_touch_due_at, l.escalations)::text FROM t.lead('slow', 'handoff') l),
 	ROW('within_a_day', '2026-04-07 12:00+00'::timestamptz, '{channel,manager,deadline,breach}'::text[])::text, 'pricing three times: within a day, breached after two');
 
+-- one that was found before anybody routed such leads, and is merged while the other is looked at, too
+SELECT pql.stop_routing('handoff') \g /dev/null
+INSERT INTO pql.account (account_id, employees) VALUES ('co-both', 300);
+INSERT INTO pql.person (user_id, email, account_id) VALUES ('both', 'both@co-both.example', 'co-both');
+INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('both', '2026-04-08 12:10', 'contact_sales');
+SELECT t.refresh('2026-04-08 12:10') \g /dev/null
+DELETE FROM pql.person WHERE user_id = 'both';
+DELETE FROM pql.account WHERE account_id = 'co-both';
+SELECT t.qualify('both', '2026-04-08 12:20') \g /dev/null
+SELECT t.refresh('2026-04-08 12:20') \g /dev/null
+SELECT is(t.stands('both') || ', ' || t.stands('both', 'handoff') || ' ' || (t.id('both') > t.id('both', 'handoff')), 'assigned segment ann, not_routed true', 'a lead, and an older one that nobody routes');
+SELECT pql.start_routing('handoff', role => 'hand_raisers', since => '2026-04-08', as_of => '2026-04-08 13:00') \g /dev/null
+SELECT t.refresh('2026-04-08 13:20') \g /dev/null
+SELECT is(t.stands('both', 'handoff') || ' ' || (t.lead('both')).flags::text || ' ' || (t.lead('both')).escalations::text, 'closed merged {hand_raiser} {channel}', 'both are one, flagged and escalated');
+
 -- ---- alerts about signals ----
 
 SELECT is((SELECT array_agg(model || ' ' || signal) FROM pql.signal_alert), '{"handoff enterprise_signup"}', 'of large companies people want to hear');
 INSERT INTO pql.account (account_id, name, employees) VALUES ('giant', 'Giant', 5000);
 INSERT INTO pql.person (user_id, email, account_id) VALUES ('g1', 'g1@giant.example', 'giant');
-SELECT t.refresh('2026-04-08 13:00') \g /dev/null
+SELECT t.refresh('2026-04-08 14:00') \g /dev/null
 SELECT is((SELECT array_agg(a.payload ->> 'text') FROM pql.alert a WHERE a.kind = 'signal'), '{"enterprise signup: g1@giant.example, Giant, 5000 employees"}', 'and do at once');
 DELETE FROM pql.alert WHERE kind = 'signal';
 

@@ -135,6 +135,10 @@ SELECT t.refresh('2026-03-05 08:30') \g /dev/null
 SELECT is(t.stands('b4'), 'closed converted bob', 'a payment that the source tells of stops the sequence by itself');
 SELECT is((SELECT e.details ->> 'conversion_source' FROM pql.lead_event e WHERE e.lead_id = t.id('b4') AND e.event = 'trial_converted'), 'sales_assisted', 'assisted, for somebody had written');
 
+SELECT is((pql.log_touch(t.id('b2'), as_of => '2026-03-05 12:00')).touches, 1, 'written to, when they had paid already');
+SELECT is((pql.log_conversion(t.id('b2'), as_of => '2026-03-05 08:40')).state, 'closed', 'as is found out later');
+SELECT is((SELECT ROW(e.details ->> 'conversion_source', e.details ->> 'influence')::text FROM pql.lead_event e WHERE e.lead_id = t.id('b2') AND e.event = 'trial_converted'), '(self_serve,untouched)', 'what came after did not assist');
+
 -- ---- what the CRM tells ----
 
 CREATE SCHEMA crm;
