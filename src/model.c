@@ -19,8 +19,11 @@ static const char *const top_keys[] = {"model",   "about",   "unit", "timezone",
 
 /* Keys of a signal that belong to no measure. */
 static const char *const signal_keys[] = {
-	"signal", "category", "profile", "all",        "any",  "not",         "gate", "points",
-	"bands",  "info",     "counted", "if_unknown", "says", "may_mention", "why",  "beware"};
+	"signal", "category", "profile",    "all",  "any",         "not", "gate",   "points", "bands",
+	"info",   "counted",  "if_unknown", "says", "may_mention", "why", "beware", "stage"};
+
+/* As PqlStage has them. */
+static const char *const stages[] = {"activated", "sustained"};
 
 static const char *const effect_keys[] = {"gate", "points", "bands", "info"};
 
@@ -405,6 +408,23 @@ read_words(PqlReader *r, const char *path, const PqlJson *json, PqlSignal *s)
 	}
 }
 
+static PqlStage
+read_stage(PqlReader *r, const char *path, const PqlJson *json)
+{
+	const char *stage = optional_string(r, path, json, "stage");
+	int index;
+
+	if (stage == NULL)
+		return PQL_NO_STAGE;
+	index = pql_key_index(stage, stages, lengthof(stages));
+	if (index < 0)
+		pql_reader_problem(r, PQL_PATH(path, "stage"),
+						   psprintf("unknown stage \"%s\" at %s", stage, path),
+						   pstrdup("A stage is a step of the funnel between sign-up and payment."),
+						   pstrdup("Write \"activated\" or \"sustained\"."));
+	return index + 1;
+}
+
 static void
 read_signal(PqlReader *r, const char *path, const PqlJson *json, PqlSignal *s)
 {
@@ -428,6 +448,7 @@ read_signal(PqlReader *r, const char *path, const PqlJson *json, PqlSignal *s)
 	s->if_unknown = optional_string(r, path, json, "if_unknown");
 	s->may_mention = optional_bool(r, path, json, "may_mention");
 	s->counted = optional_bool(r, path, json, "counted");
+	s->stage = read_stage(r, path, json);
 	effect = read_effect(r, path, json);
 
 	if ((measure != NULL) + profile + compound != 1)
@@ -1054,6 +1075,13 @@ finish_conditions(PqlReader *r)
 		if (s->effect != PQL_INFO && !past_only(m, s->when))
 			m->exact = false;
 		s->past = past_only(m, s->when);
+		if (s->stage != PQL_NO_STAGE && !s->past)
+			pql_reader_problem(r, PQL_PATH(PQL_INDEX("$.signals", i), "stage"),
+							   psprintf("signal \"%s\" cannot be a stage", s->name),
+							   pstrdup("It looks at the last days only, so that nobody can tell "
+									   "when it was first met."),
+							   pstrdup("Give \"stage\" to a signal over days of the trial."));
+		m->has_stages |= s->stage != PQL_NO_STAGE;
 		if (s->nbands > 0 && s->when != NULL)
 			s->when->banded = s;
 		most = can_be_met(m, i) ? Max(0, s->points) : 0;
@@ -1375,89 +1403,48 @@ pql_model_signal(const PqlModel *model, const char *name)
 /* ---- canonical order ---- */
 
 /* The order in which a person would write keys. Words of the user's own keep their place after. */
-static const char *const key_order[] = {"model",
-										"about",
-										"unit",
-										"timezone",
-										"window",
-										"events",
-										"signals",
-										"qualify",
-										"hold",
-										"exclude",
-										"tiers",
-										"reason",
-										"tier",
-										"when",
-										"first_touch",
-										"breach",
-										"route",
-										"signal",
-										"category",
-										"count",
-										"distinct",
-										"days",
-										"time_to",
-										"dau_mau",
-										"weeks_rising",
-										"weeks_falling",
-										"trend",
-										"spike",
-										"days_since",
-										"absent",
-										"started",
-										"quota",
-										"sum",
-										"max",
-										"latest",
-										"profile",
-										"all",
-										"any",
-										"not",
-										"limit",
-										"of",
-										"event",
-										"where",
-										"source",
-										"trial_days",
-										"last_days",
-										"against_days",
-										"after_age",
-										"not_finished",
-										"within",
-										"at_least",
-										"at_most",
-										"more_than",
-										"less_than",
-										"between",
-										"equals",
-										"is",
-										"one_of",
-										"starts_with",
-										"under",
-										"contains",
-										"matches",
-										"exists",
-										"in_list",
-										"on_days",
-										"full_within",
-										"gate",
-										"bands",
-										"points",
-										"info",
-										"counted",
-										"if_unknown",
-										"says",
-										"may_mention",
-										"why",
-										"beware",
-										"missing_only",
-										"for",
-										"from",
-										"released_by",
-										"on_a_later_day",
-										"score",
-										"signals_met",
+static const char *const key_order[] = {"model",        "about",
+										"unit",         "timezone",
+										"window",       "events",
+										"signals",      "qualify",
+										"hold",         "exclude",
+										"tiers",        "reason",
+										"tier",         "when",
+										"first_touch",  "breach",
+										"route",        "signal",
+										"category",     "count",
+										"distinct",     "days",
+										"time_to",      "dau_mau",
+										"weeks_rising", "weeks_falling",
+										"trend",        "spike",
+										"days_since",   "absent",
+										"started",      "quota",
+										"sum",          "max",
+										"latest",       "profile",
+										"all",          "any",
+										"not",          "limit",
+										"of",           "event",
+										"where",        "source",
+										"trial_days",   "last_days",
+										"against_days", "after_age",
+										"not_finished", "within",
+										"at_least",     "at_most",
+										"more_than",    "less_than",
+										"between",      "equals",
+										"is",           "one_of",
+										"starts_with",  "under",
+										"contains",     "matches",
+										"exists",       "in_list",
+										"on_days",      "full_within",
+										"gate",         "bands",
+										"points",       "info",
+										"counted",      "if_unknown",
+										"says",         "may_mention",
+										"stage",        "why",
+										"beware",       "missing_only",
+										"for",          "from",
+										"released_by",  "on_a_later_day",
+										"score",        "signals_met",
 										"counted_days"};
 
 static int

@@ -155,6 +155,16 @@ typedef enum PqlEffect
 	PQL_INFO
 } PqlEffect;
 
+/* Where a signal stands on the way from sign-up to payment, for funnels. */
+typedef enum PqlStage
+{
+	PQL_NO_STAGE,
+	PQL_ACTIVATED,
+	PQL_SUSTAINED
+} PqlStage;
+
+#define PQL_STAGES 2
+
 typedef struct PqlBand
 {
 	int points;
@@ -171,6 +181,7 @@ typedef struct PqlSignal
 	char *says;
 	char *if_unknown;
 	PqlEffect effect;
+	PqlStage stage;
 	bool may_mention;
 	bool counted;  /* its events count for the qualification's days */
 	bool past;     /* can be read as of any past instant */
@@ -229,6 +240,7 @@ typedef struct PqlModel
 	int natoms;
 	PqlCond **atoms;
 	bool exact; /* qualified_at can be told from evidence, whenever it is judged */
+	bool has_stages;
 	bool grows; /* while facts stay, what qualify asks stays met once it is */
 	int max_score;
 	int min_score;

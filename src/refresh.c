@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -45,7 +46,12 @@
 #define ROW_REREAD (ROW_EVIDENCE + 8)
 #define ROW_GONE (ROW_EVIDENCE + 9)
 #define ROW_WAITS_FOR (ROW_EVIDENCE + 10)
-#define ROW_COLUMNS (ROW_EVIDENCE + 11)
+#define ROW_COURSE (ROW_EVIDENCE + 11)
+#define ROW_COLUMNS (ROW_COURSE + COURSE_COLUMNS)
+
+/* The course of a subject: started_on, ends_at, converted_at, and when each stage was reached. */
+#define COURSE_STAGE 3
+#define COURSE_COLUMNS (COURSE_STAGE + PQL_STAGES)
 
 /* Where the arrays that `signups` gives stand among the queries' parameters. */
 #define FIRST_SIGNUP_ARG 6
@@ -76,6 +82,8 @@ typedef struct Kept
 	bool no_account;
 	Datum verdict[PQL_VERDICT_EXPLANATION];
 	bool null[PQL_VERDICT_EXPLANATION];
+	Datum course[COURSE_COLUMNS]; /* by value */
+	bool no_course[COURSE_COLUMNS];
 	int64 changed_at;
 	bool judged; /* the subject is there still */
 } Kept;
@@ -331,6 +339,7 @@ copy_of(TupleTableSlot *slot, int column)
 
 /* Columns of the query for what is kept. */
 #define KEPT_VERDICT 7
+#define KEPT_COURSE (KEPT_VERDICT + PQL_VERDICT_EXPLANATION)
 
 static void
 take_kept(void *state, TupleTableSlot *slot)
@@ -373,6 +382,11 @@ take_kept(void *state, TupleTableSlot *slot)
 			kept->verdict[i] = copy_of(slot, KEPT_VERDICT + i);
 			kept->null[i] = slot->tts_isnull[KEPT_VERDICT + i];
 		}
+		for (int i = 0; i < COURSE_COLUMNS; i++)
+		{
+			kept->course[i] = slot->tts_values[KEPT_COURSE + i];
+			kept->no_course[i] = slot->tts_isnull[KEPT_COURSE + i];
+		}
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -387,7 +401,8 @@ read_kept(Refresh *r, Datum model, ArrayType *users)
 	pql_query(
 		"SELECT coalesce(s.user_id, c.user_id), coalesce(s.started_at, c.started_at), s.rev, "
 		"s.evidence, s.seen_until, c.changed_at, c.account_id, c.status, c.score, c.potential, "
-		"c.tier, c.signals, c.exclusions, c.qualified_at, c.next_change_at "
+		"c.tier, c.signals, c.exclusions, c.qualified_at, c.next_change_at, "
+		"c.started_on, c.ends_at, c.converted_at, c.activated_at, c.sustained_at "
 		"FROM (SELECT * FROM pql.state o WHERE o.model = $1 AND o.user_id = ANY ($2)) s "
 		"FULL JOIN (SELECT * FROM pql.score o WHERE o.model = $1 AND o.user_id = ANY ($2)) c "
 		"ON c.user_id = s.user_id AND c.started_at = s.started_at",
@@ -617,6 +632,46 @@ same_column(const Kept *kept, int i, const Datum *values, const bool *nulls)
 	return by_value[i] ? kept->verdict[i] == values[i] : same_bytes(kept->verdict[i], values[i]);
 }
 
+static void
+set_instant(Datum *value, bool *null, int64 instant)
+{
+	*null = instant == PQL_NEVER;
+	*value = *null ? (Datum) 0 : TimestampTzGetDatum(instant);
+}
+
+/* How far the subject has come, and when. */
+static void
+course_values(const PqlModel *model, const PqlProfile *profile, const PqlVerdict *v, Datum *values,
+			  bool *nulls)
+{
+	int64 reached[PQL_STAGES];
+
+	for (int i = 0; i < PQL_STAGES; i++)
+		reached[i] = PQL_NEVER;
+	for (int i = 0; i < model->nsignals && v->first_met != NULL; i++)
+		if (model->signals[i].stage != PQL_NO_STAGE)
+		{
+			int64 *at = &reached[model->signals[i].stage - 1];
+
+			*at = Min(*at, v->first_met[i]);
+		}
+	nulls[0] = profile->started_at == PQL_ALWAYS;
+	values[0] = nulls[0] ? (Datum) 0 : DateADTGetDatum(pql_day(model->zone, profile->started_at));
+	set_instant(&values[1], &nulls[1], v->ends_at);
+	set_instant(&values[2], &nulls[2], profile->converted_at);
+	for (int i = 0; i < PQL_STAGES; i++)
+		set_instant(&values[COURSE_STAGE + i], &nulls[COURSE_STAGE + i], reached[i]);
+}
+
+static bool
+same_course(const Kept *kept, const Datum *values, const bool *nulls)
+{
+	for (int i = 0; i < COURSE_COLUMNS; i++)
+		if (kept->no_course[i] != nulls[i] || (!nulls[i] && kept->course[i] != values[i]))
+			return false;
+	return true;
+}
+
 /* Is the evidence what is kept? Packs it where it may not be. */
 static bool
 same_state(const Asked *a, const Kept *kept, const PqlEvidence *evidence, bytea **packed)
@@ -655,8 +710,10 @@ judge(Refresh *r, PqlProfile *profile, const PqlEvidence *evidence, Datum *value
 	while (kept != NULL && kept->started_at != DatumGetTimestampTz(values[ROW_STARTED_AT]))
 		kept = kept->next;
 
-	pql_judge_subject(model, evidence, profile, r->as_of, false, &v);
+	pql_judge_subject(model, evidence, profile, r->as_of, model->has_stages && evidence != NULL,
+					  &v);
 	pql_verdict_values(r->words, &v, columns, nulls + ROW_VERDICT);
+	course_values(model, profile, &v, values + ROW_COURSE, nulls + ROW_COURSE);
 	values[ROW_NEW_STATE] = BoolGetDatum(!same_state(a, kept, evidence, &packed));
 	values[ROW_EVIDENCE] = PointerGetDatum(packed);
 	nulls[ROW_EVIDENCE] = packed == NULL;
@@ -668,7 +725,7 @@ judge(Refresh *r, PqlProfile *profile, const PqlEvidence *evidence, Datum *value
 		/* all but next_change_at, which stands last */
 		for (int i = 0; i < PQL_VERDICT_EXPLANATION - 1; i++)
 			new_verdict |= !same_column(kept, i, columns, nulls + ROW_VERDICT);
-		new_score = new_verdict ||
+		new_score = new_verdict || !same_course(kept, values + ROW_COURSE, nulls + ROW_COURSE) ||
 					!same_column(kept, PQL_VERDICT_EXPLANATION - 1, columns, nulls + ROW_VERDICT) ||
 					kept->no_account != nulls[ROW_ACCOUNT_ID] ||
 					(!kept->no_account && !same_bytes(kept->account_id, values[ROW_ACCOUNT_ID]));

@@ -57,7 +57,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.lasting_flags(text[]) IS 'The flags that tell of the lead; the others tell of one assignment.';
 
-CREATE FUNCTION pql.give_lead(of_lead pql.lead, rep text, reason text, flags text[], free int, counts_on date, opens_at timestamptz, due_at timestamptz, as_of timestamptz,
+CREATE FUNCTION pql.give_lead(of_lead pql.lead, rep text, reason text, flags text[], free int, counts_on date, opens_at timestamptz, due_at timestamptz, trigger_due_at timestamptz, as_of timestamptz,
 	details jsonb DEFAULT '{}', external_id text DEFAULT NULL) RETURNS pql.lead
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -66,18 +66,18 @@ BEGIN
 	l := pql.log_event(of_lead, 'pql_routed', as_of, details || jsonb_build_object('sdr_id', rep, 'reason', reason, 'segment', of_lead.segment,
 		'flags', CASE WHEN free < 1 THEN pql.flagged(flags, 'over_cap') ELSE flags END, 'counts_on', counts_on, 'clock_started_at', opens_at,
 		-- who hands a lead on hands on its deadline
-		'first_touch_due_at', coalesce(of_lead.first_touch_due_at, due_at)), external_id);
+		'first_touch_due_at', coalesce(of_lead.first_touch_due_at, due_at), 'trigger_due_at', CASE WHEN of_lead.routed_at IS NULL THEN trigger_due_at END), external_id);
 	PERFORM pql.tell('assigned', l, as_of);
 	RETURN l;
 END
 $$;
-COMMENT ON FUNCTION pql.give_lead(pql.lead, text, text, text[], int, date, timestamptz, timestamptz, timestamptz, jsonb, text) IS 'Notes that a lead is a rep''s now, with what pql.rep_capacity says of the rep, and tells so. due_at: the first touch, unless the lead has a deadline. Returns the lead, to be saved.';
+COMMENT ON FUNCTION pql.give_lead(pql.lead, text, text, text[], int, date, timestamptz, timestamptz, timestamptz, timestamptz, jsonb, text) IS 'Notes that a lead is a rep''s now, with what pql.rep_capacity says of the rep, and tells so. due_at: the first touch, unless the lead has a deadline; trigger_due_at: had the clock started when it was triggered. Returns the lead, to be saved.';
 
 CREATE FUNCTION pql.assign_lead(of_lead pql.lead, rep text, reason text, as_of timestamptz, details jsonb DEFAULT '{}', external_id text DEFAULT NULL) RETURNS pql.lead
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN (
-		SELECT pql.give_lead(of_lead, c.rep, reason, pql.lasting_flags(of_lead.flags), c.free, c.counts_on, c.opens_at, pql.touch_due(of_lead, of_lead.tier, c.rep, as_of), as_of, details, external_id)
+		SELECT pql.give_lead(of_lead, c.rep, reason, pql.lasting_flags(of_lead.flags), c.free, c.counts_on, c.opens_at, pql.touch_due(of_lead, of_lead.tier, c.rep, as_of), pql.touch_due(of_lead, of_lead.tier, c.rep, of_lead.triggered_at), as_of, details, external_id)
 		FROM pql.rep_capacity(as_of, ARRAY[rep]) c);
 END
 $$;
@@ -251,7 +251,9 @@ BEGIN
 			END IF;
 		ELSE
 			l := pql.give_lead(l, reps[chosen], reason, flags, free[chosen], days[chosen], opens[chosen],
-				pql.first_touch_due(coalesce(f.first_touch, '4 hours'), coalesce(f.business, true), as_of, opens[chosen], calendars[chosen], zones[chosen]), as_of);
+				pql.first_touch_due(coalesce(f.first_touch, '4 hours'), coalesce(f.business, true), as_of, opens[chosen], calendars[chosen], zones[chosen]),
+				CASE WHEN l.routed_at IS NULL THEN pql.first_touch_due(coalesce(f.first_touch, '4 hours'), coalesce(f.business, true), l.triggered_at,
+					pql.next_opening(l.triggered_at, calendars[chosen], zones[chosen]), calendars[chosen], zones[chosen]) END, as_of);
 			IF early THEN
 				waiting := ARRAY(SELECT w.n - (f.until <= opens[w.i] AND (only_rep IS NULL OR w.i = only_rep))::int FROM unnest(waiting) WITH ORDINALITY w (n, i) ORDER BY w.i);
 			END IF;

@@ -145,18 +145,10 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	INSERT INTO pql.lead_event (user_id, lead_id, event, occurred_at, details, external_id)
 	VALUES (of_lead.user_id, of_lead.lead_id, event, occurred_at, jsonb_strip_nulls(details), external_id);
-	RETURN pql.apply_event(of_lead, event, occurred_at, jsonb_strip_nulls(details));
+	RETURN pql.note_outcome(pql.apply_event(of_lead, event, occurred_at, jsonb_strip_nulls(details)), event, occurred_at, jsonb_strip_nulls(details));
 END
 $$;
 COMMENT ON FUNCTION pql.log_event(pql.lead, text, timestamptz, jsonb, text) IS 'Notes what happened to a lead, and returns the lead that it is then, which is still to be saved.';
-
-CREATE FUNCTION pql.trial_end(of_lead pql.lead) RETURNS timestamptz
-LANGUAGE sql STABLE
-BEGIN ATOMIC
-	SELECT CASE WHEN (of_lead).trial_ends_at IS NOT NULL THEN
-		coalesce((SELECT t.ends_at FROM pql.trial t WHERE t.user_id = (of_lead).user_id AND t.started_at = (of_lead).started_at), (of_lead).trial_ends_at) END;
-END;
-COMMENT ON FUNCTION pql.trial_end(pql.lead) IS 'When the trial of a lead ends; NULL: it has none.';
 
 CREATE FUNCTION pql.lead_steps(of_lead pql.lead, as_of timestamptz) RETURNS TABLE (step text, at timestamptz)
 LANGUAGE sql STABLE
@@ -174,7 +166,7 @@ BEGIN ATOMIC
 		('breach', CASE WHEN l.state IN ('assigned', 'claimed') AND ('deadline' = ANY (l.escalations) OR l.first_touch_due_at <= as_of)
 			THEN l.assigned_at + (SELECT t.breach FROM pql.tier_rules(l.model) t WHERE t.tier = l.tier) END),
 		('sequence_end', CASE WHEN l.replied_at IS NULL AND l.stopped_at IS NULL AND l.touches >= 3 THEN pql.add_business_time(l.last_touched_at, '2 days', h.calendar, h.timezone) END),
-		('trial_end', CASE WHEN l.replied_at IS NULL THEN pql.trial_end(of_lead) END)) v (step, at)
+		('trial_end', CASE WHEN l.replied_at IS NULL THEN l.trial_ends_at END)) v (step, at)
 	WHERE l.state NOT IN ('closed', 'control', 'meeting') AND v.at IS NOT NULL AND NOT v.step = ANY (l.escalations);
 END;
 COMMENT ON FUNCTION pql.lead_steps(pql.lead, timestamptz) IS 'What time alone is to do to a lead, and when: queue (it leaves it), channel, manager, deadline and breach (it is escalated), sequence_end, trial_end. as_of: what follows on a deadline is told from it on.';
@@ -195,9 +187,13 @@ BEGIN
 	-- news that nobody has looked at yet stay news
 	l.next_at := least(pql.next_step_at(l), CASE WHEN NOT looked THEN l.next_at END);
 	UPDATE pql.lead o SET (state, score, tier, signals, unsupported_at, segment, reason, flags, queued_until, waits_for, rep, counts_on, assigned_at, clock_started_at, first_touch_due_at, escalations,
-		claimed_at, touches, first_touched_at, last_touched_at, replied_at, met_at, stopped_at, stop_reason, disposition, disposition_reason, converted_at, reopened_at, closed_at, next_at)
+		claimed_at, touches, first_touched_at, last_touched_at, replied_at, met_at, stopped_at, stop_reason, disposition, disposition_reason, converted_at, reopened_at, closed_at, next_at,
+		queued_at, dequeued_at, routed_at, trigger_due_at, sla_due_at, taken_at, contacted_at, contact_hours, channel, template, touches_ever, emails, email_replies, answered_at, declined_at, complained_at,
+		meeting_at, amount, disposed_at, accepted_at, engaged_at, disqualified_at, ended_at, mrr, conversion_source, influence, conversion_touches)
 		= (l.state, l.score, l.tier, l.signals, l.unsupported_at, l.segment, l.reason, l.flags, l.queued_until, l.waits_for, l.rep, l.counts_on, l.assigned_at, l.clock_started_at, l.first_touch_due_at, l.escalations,
-		l.claimed_at, l.touches, l.first_touched_at, l.last_touched_at, l.replied_at, l.met_at, l.stopped_at, l.stop_reason, l.disposition, l.disposition_reason, l.converted_at, l.reopened_at, l.closed_at, l.next_at)
+		l.claimed_at, l.touches, l.first_touched_at, l.last_touched_at, l.replied_at, l.met_at, l.stopped_at, l.stop_reason, l.disposition, l.disposition_reason, l.converted_at, l.reopened_at, l.closed_at, l.next_at,
+		l.queued_at, l.dequeued_at, l.routed_at, l.trigger_due_at, l.sla_due_at, l.taken_at, l.contacted_at, l.contact_hours, l.channel, l.template, l.touches_ever, l.emails, l.email_replies, l.answered_at, l.declined_at, l.complained_at,
+		l.meeting_at, l.amount, l.disposed_at, l.accepted_at, l.engaged_at, l.disqualified_at, l.ended_at, l.mrr, l.conversion_source, l.influence, l.conversion_touches)
 	WHERE o.user_id = l.user_id AND o.lead_id = l.lead_id;
 	RETURN l;
 END
@@ -231,8 +227,11 @@ BEGIN
 	l.flags := '{}';
 	l.escalations := '{}';
 	l.touches := 0;
+	l.touches_ever := 0;
+	l.emails := 0;
+	l.email_replies := 0;
 	FOR e IN SELECT v.event, v.occurred_at, v.details FROM pql.lead_event v WHERE v.user_id = known.user_id AND v.lead_id = replay.lead_id AND v.occurred_at <= until ORDER BY v.event_id LOOP
-		l := pql.apply_event(l, e.event, e.occurred_at, e.details);
+		l := pql.note_outcome(pql.apply_event(l, e.event, e.occurred_at, e.details), e.event, e.occurred_at, e.details);
 	END LOOP;
 	RETURN l;
 END

@@ -51,7 +51,8 @@ BEGIN ATOMIC
 	SELECT jsonb_build_object('converted_at', converted_at, 'plan', plan, 'mrr', mrr,
 		-- what billing says, else whether somebody had written before
 		'conversion_source', coalesce(conversion_source, CASE WHEN (of_lead).first_touched_at <= converted_at THEN 'sales_assisted' ELSE 'self_serve' END),
-		'influence', CASE WHEN (of_lead).replied_at <= converted_at OR (of_lead).state = 'meeting' THEN 'engaged' WHEN (of_lead).first_touched_at <= converted_at THEN 'touched' ELSE 'untouched' END);
+		'influence', CASE WHEN (of_lead).replied_at <= converted_at OR (of_lead).state = 'meeting' THEN 'engaged' WHEN (of_lead).first_touched_at <= converted_at THEN 'touched' ELSE 'untouched' END,
+		'touches', (of_lead).touches_ever);
 END;
 COMMENT ON FUNCTION pql.conversion_details(pql.lead, timestamptz, text, float8, text) IS 'A conversion as it goes into the log of a lead.';
 
@@ -183,7 +184,7 @@ BEGIN
 
 	IF l.state = 'closed' THEN
 		-- somebody who was not ready shows something new
-		IF l.disposition = 'nurture' OR l.disposition = 'no_response' AND l.reopened_at IS NULL AND (pql.trial_end(l) <= as_of) IS NOT TRUE THEN
+		IF l.disposition = 'nurture' OR l.disposition = 'no_response' AND l.reopened_at IS NULL AND (l.trial_ends_at <= as_of) IS NOT TRUE THEN
 			new_signals := ARRAY(SELECT s FROM unnest(verdict.signals) s JOIN pql.scoring_points(l.model) p ON p.signal = s
 				WHERE NOT s = ANY (l.signals) AND p.points >= CASE l.disposition WHEN 'no_response' THEN 3 ELSE 1 END);
 			IF new_signals <> '{}' AND l.converted_at IS NULL AND pql.contact_barrier(l.user_id, as_of) IS NULL THEN

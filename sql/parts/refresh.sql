@@ -8,7 +8,8 @@ CREATE FUNCTION pql.judge_users(model text, users text[], sources text[], since 
 RETURNS TABLE (user_id text, account_id text, started_at timestamptz, status text, score int, potential int,
 	tier text, signals text[], exclusions text[], qualified_at timestamptz, next_change_at timestamptz, explanation jsonb,
 	evidence pql.evidence, seen_until timestamptz, rev int, new_state boolean, new_verdict boolean, new_score boolean, changed_at timestamptz,
-	status_before text, reread boolean, gone boolean, waits_for text)
+	status_before text, reread boolean, gone boolean, waits_for text,
+	started_on date, ends_at timestamptz, converted_at timestamptz, activated_at timestamptz, sustained_at timestamptz)
 LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1000 SET search_path = pg_catalog, pg_temp SET jit = off
 AS 'MODULE_PATHNAME', 'pql_judge_users';
 COMMENT ON FUNCTION pql.judge_users(text, text[], text[], timestamptz[], timestamptz, text[]) IS 'The verdicts on all subjects of some users, from the evidence in pql.state and the events that came since then (sources and since, for each user: as in pql.change; a user may be named once for each source), and what of it differs from pql.state (rev: the row that was read; evidence only where it differs) and from pql.score. reread: all events of the user were read, for what is kept did not fit. gone: it is not a subject any more. waits_for: one of the sources in unreadable is needed, so the user was not judged. Explained where the subject newly qualifies. In the snapshot of the calling statement.';
@@ -292,11 +293,9 @@ BEGIN
 			SELECT u.user_id, NULL, 'infinity' FROM unnest(picked) u (user_id)
 		) a
 	), models AS MATERIALIZED (
-		SELECT m.model, m.version, m.exact_qualification AS exact, i.per_trial, i.timezone FROM pql.active_model m CROSS JOIN LATERAL pql.model_info(m.document) i
+		SELECT m.model, m.version, m.exact_qualification AS exact, i.per_trial FROM pql.active_model m CROSS JOIN LATERAL pql.model_info(m.document) i
 	), told AS MATERIALIZED (
-		SELECT m.model, m.version, m.exact, m.per_trial, j.*,
-			-- 14 local days, unless the trial itself says when it ends
-			CASE WHEN m.per_trial THEN (j.started_at AT TIME ZONE m.timezone + interval '14 days') AT TIME ZONE m.timezone END AS ends_at
+		SELECT m.model, m.version, m.exact, m.per_trial, j.*
 		FROM models m
 		CROSS JOIN asked
 		CROSS JOIN LATERAL pql.judge_users(m.model, asked.users, asked.sources, asked.since, refresh_batch.as_of, unreadable) j
@@ -325,12 +324,15 @@ BEGIN
 		DELETE FROM pql.score o USING judged j
 		WHERE o.user_id = ANY (ARRAY(SELECT g.user_id FROM judged g WHERE g.gone)) AND j.gone AND j.user_id = o.user_id AND j.model = o.model AND j.started_at = o.started_at
 	), scored AS (
-		INSERT INTO pql.score AS o (user_id, model, started_at, version, account_id, status, score, potential, tier, signals, exclusions, qualified_at, next_change_at, changed_at)
-		SELECT j.user_id, j.model, j.started_at, j.version, j.account_id, j.status, j.score, j.potential, j.tier, j.signals, j.exclusions, j.qualified_at, j.next_change_at, j.changed_at
+		INSERT INTO pql.score AS o (user_id, model, started_at, version, account_id, status, score, potential, tier, signals, exclusions, qualified_at, next_change_at, changed_at,
+			started_on, ends_at, converted_at, activated_at, sustained_at)
+		SELECT j.user_id, j.model, j.started_at, j.version, j.account_id, j.status, j.score, j.potential, j.tier, j.signals, j.exclusions, j.qualified_at, j.next_change_at, j.changed_at,
+			j.started_on, j.ends_at, j.converted_at, j.activated_at, j.sustained_at
 		FROM judged j WHERE j.new_score
 		ON CONFLICT (user_id, model, started_at) DO UPDATE SET version = EXCLUDED.version, account_id = EXCLUDED.account_id, status = EXCLUDED.status,
 			score = EXCLUDED.score, potential = EXCLUDED.potential, tier = EXCLUDED.tier, signals = EXCLUDED.signals, exclusions = EXCLUDED.exclusions,
-			qualified_at = EXCLUDED.qualified_at, next_change_at = EXCLUDED.next_change_at, changed_at = EXCLUDED.changed_at
+			qualified_at = EXCLUDED.qualified_at, next_change_at = EXCLUDED.next_change_at, changed_at = EXCLUDED.changed_at,
+			started_on = EXCLUDED.started_on, ends_at = EXCLUDED.ends_at, converted_at = EXCLUDED.converted_at, activated_at = EXCLUDED.activated_at, sustained_at = EXCLUDED.sustained_at
 	), noted AS (
 		INSERT INTO pql.score_history (user_id, model, started_at, changed_at, version, status, score, potential, tier, signals, exclusions, qualified_at)
 		SELECT j.user_id, j.model, j.started_at, j.changed_at, j.version, j.status, j.score, j.potential, j.tier, j.signals, j.exclusions, j.qualified_at
@@ -340,8 +342,8 @@ BEGIN
 		-- a trial qualifies once. Other subjects again, when the last lead has been closed for 90 days and they cross the line anew.
 		INSERT INTO pql.lead (user_id, model, started_at, number, account_id, version, status, score, tier, triggered_at, qualified_at, late, backfilled, explanation, trial_ends_at, signals, next_at)
 		SELECT j.user_id, j.model, j.started_at, coalesce(l.number, 0) + 1, j.account_id, j.version, j.status, j.score, j.tier, refresh_batch.as_of, j.qualified_at,
-			j.status <> 'qualified' OR j.per_trial AND coalesce((SELECT t.ends_at FROM pql.trial t WHERE t.user_id = j.user_id AND t.started_at = j.started_at), j.ends_at) <= refresh_batch.as_of,
-			coalesce(k.backfill, false), j.explanation, j.ends_at, j.signals,
+			j.status <> 'qualified' OR j.per_trial AND j.ends_at <= refresh_batch.as_of,
+			coalesce(k.backfill, false), j.explanation, CASE WHEN j.per_trial THEN j.ends_at END, j.signals,
 			-- what becomes of it is decided when all are judged
 			CASE WHEN EXISTS (SELECT FROM pql.routing r WHERE r.model = j.model) THEN refresh_batch.as_of END
 		FROM judged j
@@ -362,11 +364,12 @@ BEGIN
 	), heard AS (
 		-- leads of whom there is news are looked at when all are judged
 		UPDATE pql.lead o SET unsupported_at = CASE WHEN NOT j.exact THEN o.unsupported_at WHEN j.qualified_at IS NULL THEN coalesce(o.unsupported_at, refresh_batch.as_of) END,
-			next_at = CASE WHEN o.state = 'not_routed' AND o.reason IS NULL AND o.next_at IS NULL AND o.converted_at IS NULL AND j.status <> 'converted' THEN NULL ELSE refresh_batch.as_of END
+			next_at = CASE WHEN o.state = 'not_routed' AND o.reason IS NULL AND o.next_at IS NULL AND o.converted_at IS NULL AND j.status <> 'converted' THEN NULL ELSE refresh_batch.as_of END,
+			trial_ends_at = CASE WHEN j.per_trial THEN j.ends_at END
 		FROM judged j
 		-- looked up, one by one
 		CROSS JOIN LATERAL (SELECT l.lead_id FROM pql.lead l WHERE l.user_id = j.user_id AND l.model = j.model AND l.started_at = j.started_at OFFSET 0) k
-		WHERE j.new_verdict AND o.user_id = j.user_id AND o.lead_id = k.lead_id
+		WHERE j.new_score AND o.user_id = j.user_id AND o.lead_id = k.lead_id AND (j.new_verdict OR j.per_trial AND o.trial_ends_at IS DISTINCT FROM j.ends_at)
 		RETURNING o.user_id, o.lead_id, j.exact, j.qualified_at, o.unsupported_at
 	), told_support AS (
 		INSERT INTO pql.lead_event (user_id, lead_id, event, occurred_at)

@@ -18,7 +18,7 @@ RETURNS TABLE (rep text, lead_id bigint, user_id text, action text, touch int, n
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	WITH worked AS (
-		SELECT l.*, h.calendar, h.timezone AS zone, pql.trial_end(l) AS ends_at, pql.touch_barrier(l, as_of) AS barrier, pql.paused('outreach') AS paused
+		SELECT l.*, h.calendar, h.timezone AS zone, l.trial_ends_at AS ends_at, pql.touch_barrier(l, as_of) AS barrier, pql.paused('outreach') AS paused
 		FROM pql.lead l
 		LEFT JOIN LATERAL pql.rep_hours(l.rep) h ON true
 		WHERE l.state IN ('queued', 'assigned', 'claimed', 'contacted', 'meeting')
@@ -65,8 +65,8 @@ COMMENT ON FUNCTION pql.onboarding_segment(int) IS 'solo, small_team (2 to 10), 
 CREATE VIEW pql.lead_context AS
 SELECT l.lead_id, l.user_id, l.model, l.state, l.rep, l.score, l.tier, p.full_name, p.email, p.title,
 	l.account_id, a.name AS company, a.domain, a.employees, a.industry, a.attributes ->> 'tech_stack' AS technologies, pql.onboarding_segment(a.employees) AS onboarding_segment,
-	nullif(l.started_at, '-infinity') AS trial_started_at, e.ends_at AS trial_ends_at,
-	greatest(0, (extract(epoch FROM e.ends_at OPERATOR(pg_catalog.-) now()) OPERATOR(pg_catalog./) 86400.0)::float8) AS days_left, t.plan,
+	nullif(l.started_at, '-infinity') AS trial_started_at, l.trial_ends_at,
+	greatest(0, (extract(epoch FROM l.trial_ends_at OPERATOR(pg_catalog.-) now()) OPERATOR(pg_catalog./) 86400.0)::float8) AS days_left, t.plan,
 	l.explanation ->> 'summary' AS summary,
 	(SELECT string_agg(x.value ->> 'note', '; ' ORDER BY x.ordinality) FROM jsonb_array_elements(l.explanation -> 'signals') WITH ORDINALITY x WHERE (x.value ->> 'met')::boolean AND x.value ->> 'category' OPERATOR(pg_catalog.<>) 'fit') AS usage,
 	(SELECT string_agg(pg_catalog.format('%s (%s)', x.value ->> 'signal', to_char((x.value ->> 'first_met_at')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')), ', ' ORDER BY x.value ->> 'first_met_at')
@@ -86,8 +86,7 @@ SELECT l.lead_id, l.user_id, l.model, l.state, l.rep, l.score, l.tier, p.full_na
 FROM pql.lead l
 LEFT JOIN pql.person p ON p.user_id OPERATOR(pg_catalog.=) l.user_id
 LEFT JOIN pql.account a ON a.account_id OPERATOR(pg_catalog.=) l.account_id
-LEFT JOIN pql.trial t ON t.user_id OPERATOR(pg_catalog.=) l.user_id AND t.started_at OPERATOR(pg_catalog.=) l.started_at
-CROSS JOIN LATERAL (SELECT pql.trial_end(l) AS ends_at) e;
+LEFT JOIN pql.trial t ON t.user_id OPERATOR(pg_catalog.=) l.user_id AND t.started_at OPERATOR(pg_catalog.=) l.started_at;
 COMMENT ON VIEW pql.lead_context IS 'All that a rep wants to know before writing: who, where, what they did, what to say, and what has been said. Internal: it cites numbers that outreach must not.';
 COMMENT ON COLUMN pql.lead_context.usage IS 'What was done with the product when the lead was found, in the words of the model.';
 COMMENT ON COLUMN pql.lead_context.signals_met IS 'Which signals were met, and when first (UTC).';

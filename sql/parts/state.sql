@@ -54,6 +54,11 @@ CREATE TABLE pql.score (
 	user_id text NOT NULL,
 	model text NOT NULL,
 	started_at timestamptz NOT NULL,
+	started_on date,
+	ends_at timestamptz,
+	converted_at timestamptz,
+	activated_at timestamptz,
+	sustained_at timestamptz,
 	version int NOT NULL,
 	account_id text,
 	status text NOT NULL,
@@ -70,6 +75,10 @@ CREATE TABLE pql.score (
 CREATE INDEX score_by_next_change ON pql.score (next_change_at) WHERE next_change_at IS NOT NULL;
 COMMENT ON TABLE pql.score IS 'The verdict on every subject as of the last refresh. A row is written only when it differs.';
 COMMENT ON COLUMN pql.score.started_at IS '-infinity: the start is not known.';
+COMMENT ON COLUMN pql.score.started_on IS 'Its local date, in the model''s timezone.';
+COMMENT ON COLUMN pql.score.ends_at IS 'When the trial ends: as it says, else 14 local days after the start. NULL: it has none.';
+COMMENT ON COLUMN pql.score.converted_at IS 'When it was paid for.';
+COMMENT ON COLUMN pql.score.activated_at IS 'When a signal with the stage activated was first met; sustained_at: one with the stage sustained.';
 COMMENT ON COLUMN pql.score.version IS 'Of the model, when the row was written last.';
 COMMENT ON COLUMN pql.score.next_change_at IS 'When the verdict may differ though nothing happens: refresh judges it again then.';
 COMMENT ON COLUMN pql.score.changed_at IS 'as_of of the refresh that found what a person would see of the verdict changed.';
@@ -137,6 +146,34 @@ CREATE TABLE pql.lead (
 	reopened_at timestamptz,
 	closed_at timestamptz,
 	next_at timestamptz,
+	-- what has come of it, once and for all: what a new sequence does not begin anew
+	queued_at timestamptz,
+	dequeued_at timestamptz,
+	routed_at timestamptz,
+	trigger_due_at timestamptz,
+	sla_due_at timestamptz,
+	taken_at timestamptz,
+	contacted_at timestamptz,
+	contact_hours float8,
+	channel text,
+	template text,
+	touches_ever int NOT NULL DEFAULT 0,
+	emails int NOT NULL DEFAULT 0,
+	email_replies int NOT NULL DEFAULT 0,
+	answered_at timestamptz,
+	declined_at timestamptz,
+	complained_at timestamptz,
+	meeting_at timestamptz,
+	amount float8,
+	disposed_at timestamptz,
+	accepted_at timestamptz,
+	engaged_at timestamptz,
+	disqualified_at timestamptz,
+	ended_at timestamptz,
+	mrr float8,
+	conversion_source text,
+	influence text,
+	conversion_touches int,
 	PRIMARY KEY (user_id, lead_id),
 	UNIQUE (user_id, model, started_at, number)
 );
@@ -155,7 +192,7 @@ COMMENT ON COLUMN pql.lead.late IS 'The trial was over, or paid for, when it was
 COMMENT ON COLUMN pql.lead.backfilled IS 'Found by going through history; no part of the pipeline''s volume.';
 COMMENT ON COLUMN pql.lead.unsupported_at IS 'As of when data corrected since do not support it any more; NULL: they do.';
 COMMENT ON COLUMN pql.lead.explanation IS 'Why, as of triggered_at.';
-COMMENT ON COLUMN pql.lead.trial_ends_at IS 'When its trial ends, unless pql.trial says otherwise; NULL: it has none.';
+COMMENT ON COLUMN pql.lead.trial_ends_at IS 'When its trial ends; NULL: it has none.';
 COMMENT ON COLUMN pql.lead.signals IS 'Signals met when it was triggered, rose in tier or was dispositioned, whichever came last.';
 COMMENT ON COLUMN pql.lead.segment IS 'Of pql.segment_rule, when it was routed last.';
 COMMENT ON COLUMN pql.lead.reason IS 'Why it is in its state: how it was routed, why it waits, why it is not routed, or what closed it.';
@@ -172,6 +209,19 @@ COMMENT ON COLUMN pql.lead.met_at IS 'When the meeting is, or was recorded.';
 COMMENT ON COLUMN pql.lead.stopped_at IS 'Since when there is nothing more to send.';
 COMMENT ON COLUMN pql.lead.reopened_at IS 'When a new sequence began, last.';
 COMMENT ON COLUMN pql.lead.next_at IS 'When refresh has something to do about it though nothing happens; NULL: never.';
+COMMENT ON COLUMN pql.lead.queued_at IS 'When it was queued first; dequeued_at: when that ended, in whatever way.';
+COMMENT ON COLUMN pql.lead.routed_at IS 'When a rep got it first.';
+COMMENT ON COLUMN pql.lead.trigger_due_at IS 'What the deadline would be, had the clock started when it was triggered.';
+COMMENT ON COLUMN pql.lead.sla_due_at IS 'The deadline of the first touch, of the first sequence.';
+COMMENT ON COLUMN pql.lead.taken_at IS 'When it was claimed first, or written about.';
+COMMENT ON COLUMN pql.lead.contacted_at IS 'When the first touch of all was sent; contact_hours: business hours of the rep from the trigger to it; channel, template: its own.';
+COMMENT ON COLUMN pql.lead.touches_ever IS 'Of all sequences; emails: those that were e-mails; email_replies: e-mails that were answered.';
+COMMENT ON COLUMN pql.lead.answered_at IS 'The first answer, whatever it was; declined_at: the first that was not_interested; complained_at: the first unsubscribe or complaint.';
+COMMENT ON COLUMN pql.lead.meeting_at IS 'When a meeting was agreed first.';
+COMMENT ON COLUMN pql.lead.amount IS 'What the deal may be worth, as it was said last.';
+COMMENT ON COLUMN pql.lead.disposed_at IS 'The first disposition; accepted_at: the first that was meeting_set or converted; engaged_at: nurture or routed_to_cs; disqualified_at: disqualified.';
+COMMENT ON COLUMN pql.lead.ended_at IS 'When it closed first.';
+COMMENT ON COLUMN pql.lead.mrr IS 'Of the conversion, as are conversion_source, influence (untouched, touched, or engaged by an answer or a meeting) and conversion_touches, the touches before it.';
 
 CREATE TABLE pql.lead_event (
 	user_id text NOT NULL,
@@ -184,6 +234,7 @@ CREATE TABLE pql.lead_event (
 	external_id text,
 	PRIMARY KEY (user_id, lead_id, event_id)
 );
+CREATE INDEX lead_event_by_time ON pql.lead_event (occurred_at);
 CREATE UNIQUE INDEX lead_event_once ON pql.lead_event (user_id, lead_id, external_id) WHERE external_id IS NOT NULL;
 COMMENT ON TABLE pql.lead_event IS 'All that happened to leads, in order. Rows are only ever added.';
 COMMENT ON COLUMN pql.lead_event.event IS 'pql_triggered, and what is done about it.';

@@ -197,6 +197,7 @@ DECLARE
 	last record;
 	closes_at timestamptz;
 	paused text;
+	hours float8;
 BEGIN
 	IF pql.noted(l, external_id) THEN
 		RETURN l;
@@ -226,15 +227,30 @@ BEGIN
 		RAISE EXCEPTION 'touch % of lead % is not the next one', touch_number, l.lead_id
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It has had %s.', l.touches), HINT = format('Log touch %s, or leave the number out.', l.touches + 1);
 	END IF;
-	RETURN pql.save_lead(pql.log_event(l, 'outreach_sent', as_of, jsonb_build_object('sdr_id', rep, 'touch_number', l.touches + 1, 'channel', channel, 'note', note, 'template', template), external_id));
+	IF l.contacted_at IS NULL THEN
+		hours := (SELECT extract(epoch FROM pql.business_time_between(l.triggered_at, as_of, h.calendar, h.timezone)) / 3600 FROM pql.rep_hours(rep) h);
+	END IF;
+	RETURN pql.save_lead(pql.log_event(l, 'outreach_sent', as_of, jsonb_build_object('sdr_id', rep, 'touch_number', l.touches + 1, 'channel', channel, 'note', note, 'template', template, 'hours', hours), external_id));
 END
 $$;
 COMMENT ON FUNCTION pql.log_touch(bigint, text, text, int, text, text, text, timestamptz) IS 'A rep has written, called or tried. rep NULL: whose lead it is. channel: email, call, linkedin, other. touch_number: 1 to 3, for who wants to be sure; NULL: the next. template: of pql.template. It claims the lead, if nobody had. Returns the lead. ERROR: a fourth touch; a person who has unsubscribed, is suppressed, not interested, has complained or paid; another''s lead; outreach is paused.';
+
+CREATE FUNCTION pql.unanswered_email(of_lead pql.lead) RETURNS jsonb
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT e.details FROM (
+		SELECT x.event, x.details FROM pql.lead_event x
+		WHERE x.user_id = (of_lead).user_id AND x.lead_id = (of_lead).lead_id AND (x.event = 'outreach_sent' AND x.details ->> 'channel' = 'email' OR x.event = 'reply_received' AND x.details ? 'answers')
+		ORDER BY x.event_id DESC LIMIT 1) e
+	WHERE e.event = 'outreach_sent';
+END;
+COMMENT ON FUNCTION pql.unanswered_email(pql.lead) IS 'The details of the last e-mail that was sent, unless it has been answered already. NULL: there is none.';
 
 CREATE FUNCTION pql.log_reply(lead_id bigint, reply text, channel text DEFAULT 'email', note text DEFAULT NULL, external_id text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS pql.lead
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	l pql.lead := pql.open_lead(lead_id);
+	email jsonb;
 BEGIN
 	IF pql.noted(l, external_id) THEN
 		RETURN l;
@@ -246,7 +262,10 @@ BEGIN
 	IF reply <> 'unsubscribe' AND l.assigned_at IS NULL THEN
 		PERFORM pql.refuse_unless_worked(l, 'answer');
 	END IF;
-	l := pql.log_event(l, 'reply_received', as_of, jsonb_build_object('reply', reply, 'channel', channel, 'note', note), external_id);
+	IF channel = 'email' THEN
+		email := pql.unanswered_email(l);
+	END IF;
+	l := pql.log_event(l, 'reply_received', as_of, jsonb_build_object('reply', reply, 'channel', channel, 'note', note, 'answers', email -> 'touch_number', 'template', email -> 'template'), external_id);
 	l := pql.stop_sequence(l, CASE reply WHEN 'positive' THEN 'positive_reply' ELSE reply END, as_of);
 	IF reply = 'unsubscribe' THEN
 		INSERT INTO pql.opt_out (user_id, opted_out_at, source) VALUES (l.user_id, as_of, format('reply to lead %s', lead_id)) ON CONFLICT DO NOTHING;

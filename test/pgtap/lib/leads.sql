@@ -43,11 +43,15 @@ $$ SELECT string_agg(e.event, ' ' ORDER BY e.event_id) FROM pql.lead_event e WHE
 CREATE FUNCTION t.told(who text, of_model text DEFAULT 'trial') RETURNS text LANGUAGE sql STABLE AS
 $$ SELECT coalesce(string_agg(a.kind, ' ' ORDER BY a.alert_id), '') FROM pql.alert a WHERE a.lead_id = t.id(who, of_model) $$;
 
--- Leads that their log does not add up to, and leads whose next look is not when it should be.
+-- Leads that their log does not add up to, outcomes that it tells differently, and leads whose next look is not when it should be.
 CREATE FUNCTION t.unlike_log() RETURNS SETOF text LANGUAGE sql STABLE AS
 $$ SELECT format('%s: %s is %s, and its log says %s', l.user_id, k.key, k.value, to_jsonb(r) -> k.key)
 FROM pql.lead l CROSS JOIN LATERAL pql.replay(l.lead_id) r CROSS JOIN LATERAL jsonb_each(to_jsonb(l)) k
 WHERE k.key <> 'next_at' AND k.value IS DISTINCT FROM to_jsonb(r) -> k.key
+UNION ALL
+SELECT format('%s: %s is %s, and read from the log %s', a.user_id, k.key, k.value, to_jsonb(b) -> k.key)
+FROM pql.outcomes_of_leads() a LEFT JOIN pql.outcomes_of_log('infinity') b ON b.lead_id = a.lead_id CROSS JOIN LATERAL jsonb_each(to_jsonb(a)) k
+WHERE k.value IS DISTINCT FROM to_jsonb(b) -> k.key
 UNION ALL
 SELECT format('%s: next_at is %s instead of %s', l.user_id, l.next_at, pql.next_step_at(l)) FROM pql.lead l
 WHERE pql.next_step_at(l) IS NOT NULL AND (l.next_at <= pql.next_step_at(l)) IS NOT TRUE $$;
