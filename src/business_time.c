@@ -454,6 +454,32 @@ pql_check_timezone(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(true);
 }
 
+/*
+ * pql.local_date(timestamptz, timezone text) → date, strict: the local date of an instant, as
+ * (at AT TIME ZONE timezone)::date, and some times as fast. Infinite instants stay so.
+ */
+PG_FUNCTION_INFO_V1(pql_local_date);
+Datum
+pql_local_date(PG_FUNCTION_ARGS)
+{
+	int64 at = PG_GETARG_TIMESTAMPTZ(0);
+	const text *name = PG_GETARG_TEXT_PP(1);
+	PqlZone *zone = fcinfo->flinfo->fn_extra;
+
+	/* queries use one */
+	if (zone == NULL || strlen(zone->name) != VARSIZE_ANY_EXHDR(name) ||
+		memcmp(zone->name, VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)) != 0)
+	{
+		zone = zone_of(text_to_cstring(name));
+		fcinfo->flinfo->fn_extra = zone;
+	}
+	if (TIMESTAMP_IS_NOBEGIN(at))
+		PG_RETURN_DATEADT(DATEVAL_NOBEGIN);
+	if (TIMESTAMP_IS_NOEND(at))
+		PG_RETURN_DATEADT(DATEVAL_NOEND);
+	PG_RETURN_DATEADT(pql_day(zone, at));
+}
+
 /* A calendar as a query uses it, read once. */
 typedef struct Used
 {

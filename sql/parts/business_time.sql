@@ -10,6 +10,10 @@ CREATE FUNCTION pql.check_timezone(name text) RETURNS boolean
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_check_timezone';
 COMMENT ON FUNCTION pql.check_timezone(text) IS 'True; what is no timezone is an ERROR.';
 
+CREATE FUNCTION pql.local_date(at timestamptz, timezone text) RETURNS date
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_local_date';
+COMMENT ON FUNCTION pql.local_date(timestamptz, text) IS 'The local date of an instant. Any NULL: NULL. What is no timezone is an ERROR.';
+
 CREATE TABLE pql.calendar (
 	calendar text PRIMARY KEY,
 	timezone text NOT NULL DEFAULT 'UTC' CHECK (pql.check_timezone(timezone)),

@@ -12,6 +12,8 @@ SELECT pg_catalog.pg_extension_config_dump('pql.trial', '');
 SELECT pg_catalog.pg_extension_config_dump('pql.conversion', '');
 SELECT pg_catalog.pg_extension_config_dump('pql.fact', '');
 SELECT pg_catalog.pg_extension_config_dump('pql.list_entry', '');
+SELECT pg_catalog.pg_extension_config_dump('pql.survey', '');
+SELECT pg_catalog.pg_extension_config_dump('pql.deal', '');
 
 CREATE INDEX list_entry_by_entry ON pql.list_entry (list, lower(entry));
 CREATE INDEX person_by_account ON pql.person (account_id);

@@ -1,4 +1,4 @@
--- Followed inputs: people, accounts, trials, conversions and activities of the customer's tables, copied into pql's own.
+-- Followed inputs: all of the customer's tables but events, copied into pql's own.
 --
 -- Whoever changes a connected table notes the keys of the rows, and no more, in the same transaction. Each refresh takes the
 -- noted keys away, reads them again from all tables connected as that input, and brings pql's own table in line. So what
@@ -13,8 +13,8 @@ CREATE TABLE pql.input_change (
 	logged_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE pql.input_change IS 'Rows of connected tables to be read again by the next refresh, written with what changed and in the same transaction.';
-COMMENT ON COLUMN pql.input_change.input IS 'people, accounts, trials, conversions or activities; settled: pql.conversion itself has changed, and its effects are to come.';
-COMMENT ON COLUMN pql.input_change.key IS 'A user or an account, or an activity; of settled also the id of a conversion. NULL: all rows.';
+COMMENT ON COLUMN pql.input_change.input IS 'people, accounts, trials, conversions, activities, surveys or deals; settled: pql.conversion itself has changed, and its effects are to come.';
+COMMENT ON COLUMN pql.input_change.key IS 'A user, an account, an activity or a deal; of settled also the id of a conversion. NULL: all rows.';
 COMMENT ON COLUMN pql.input_change.ignored IS 'Rows that came and have no key.';
 SELECT pg_catalog.pg_extension_config_dump('pql.input_change', '');
 
@@ -41,13 +41,13 @@ COMMENT ON FUNCTION pql.note_keys(text, text, text[], text, bigint) IS 'Notes ke
 CREATE FUNCTION pql.note_users(users text[]) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	SELECT pql.note_keys(s.input, s.relation, CASE WHEN s.input <> 'activities' THEN ARRAY(
+	SELECT pql.note_keys(s.input, s.relation, CASE WHEN s.input NOT IN ('activities', 'deals') THEN ARRAY(
 		SELECT u FROM unnest(users) u WHERE s.input <> 'accounts'
 		UNION SELECT p.account_id FROM pql.person p WHERE s.input IN ('accounts', 'conversions') AND p.user_id = ANY (users) AND p.account_id IS NOT NULL) END, 'mark_dirty')
 	FROM pql.source s
 	WHERE s.input <> 'events' AND s.capture = 'manual' AND s.disconnected_at IS NULL;
 END;
-COMMENT ON FUNCTION pql.note_users(text[]) IS 'For pql.mark_dirty: what sources with manual capture say of these users and their accounts is read again; of activities all.';
+COMMENT ON FUNCTION pql.note_users(text[]) IS 'For pql.mark_dirty: what sources with manual capture say of these users and their accounts is read again; of activities and deals all.';
 
 CREATE FUNCTION pql.note_input() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -112,10 +112,18 @@ END
 $$;
 COMMENT ON FUNCTION pql.key_filter(regclass, text, text) IS 'A condition on a column that an index over it serves: its text is among the keys. NULL: there is none, for it is of another type.';
 
+CREATE FUNCTION pql.followed_inputs() RETURNS TABLE (n int, input text, own text, keys text[])
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	VALUES (1, 'people', 'person', '{user_id}'::text[]), (2, 'accounts', 'account', '{account_id}'), (3, 'trials', 'trial', '{user_id,started_at}'), (4, 'conversions', 'conversion', '{}'),
+		(5, 'activities', 'activity', '{activity_id}'), (6, 'surveys', 'survey', '{user_id,answered_at,kind}'), (7, 'deals', 'deal', '{deal_id}');
+END;
+COMMENT ON FUNCTION pql.followed_inputs() IS 'The inputs that are followed, in the order in which they are read; the table of pql into which each is copied; and the columns by which its rows are known (of conversions all).';
+
 CREATE FUNCTION pql.own_table(input text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT CASE input WHEN 'people' THEN 'person' WHEN 'accounts' THEN 'account' WHEN 'trials' THEN 'trial' WHEN 'conversions' THEN 'conversion' WHEN 'activities' THEN 'activity' END;
+	SELECT f.own FROM pql.followed_inputs() f WHERE f.input = own_table.input;
 END;
 COMMENT ON FUNCTION pql.own_table(text) IS 'The name of the table into which an input is copied.';
 
@@ -127,6 +135,10 @@ BEGIN ATOMIC
 		('people', 'no user_id', 'q.user_id IS NOT NULL'),
 		('accounts', 'no account_id', 'q.account_id IS NOT NULL'),
 		('activities', 'no activity_id', 'q.activity_id IS NOT NULL'),
+		('surveys', 'no user_id', 'q.user_id IS NOT NULL'),
+		('surveys', 'no answered_at or kind', 'coalesce(isfinite(q.answered_at), false) AND q.kind IS NOT NULL'),
+		('surveys', 'no score', 'coalesce(q.score BETWEEN -1e15 AND 1e15, false)'),
+		('deals', 'no deal_id', 'q.deal_id IS NOT NULL'),
 		('trials', 'no user_id', 'q.user_id IS NOT NULL'),
 		('trials', 'no started_at', 'coalesce(q.started_at >= ''0001-01-01 00:00Z'' AND q.started_at < ''10000-01-01 00:00Z'', false)'),
 		('conversions', 'no user_id or account_id', 'coalesce(q.user_id, q.account_id) IS NOT NULL'),
@@ -160,9 +172,8 @@ BEGIN
 		RETURN format('SELECT q.* FROM (%s) q%s', rows_of, CASE WHEN partly THEN ' WHERE ' || array_to_string(conditions, ' AND ') ELSE '' END);
 	END IF;
 	conditions := conditions || ARRAY(SELECT v.condition FROM pql.valid_row(input) v);
-	keys := CASE input WHEN 'trials' THEN 'q.user_id, q.started_at'
-		WHEN 'conversions' THEN 'q.conversion_id, CASE WHEN q.conversion_id IS NULL THEN q::text END'
-		WHEN 'accounts' THEN 'q.account_id' WHEN 'activities' THEN 'q.activity_id' ELSE 'q.user_id' END;
+	keys := CASE input WHEN 'conversions' THEN 'q.conversion_id, CASE WHEN q.conversion_id IS NULL THEN q::text END'
+		ELSE (SELECT string_agg(format('q.%I', k), ', ') FROM pql.followed_inputs() f CROSS JOIN LATERAL unnest(f.keys) k WHERE f.input = followed_rows.input) END;
 	-- of the rows of one key the latest; what follows decides between rows of one time, so that it is the same one each time
 	RETURN format('SELECT DISTINCT ON (%1$s) %2$s FROM (%3$s) q WHERE %4$s ORDER BY %1$s, q.updated_at DESC NULLS LAST, %5$s', keys,
 		(SELECT string_agg(format(CASE w.type WHEN 'text' THEN 'q.%1$I COLLATE pg_catalog."default" AS %1$I'
@@ -202,7 +213,7 @@ CREATE FUNCTION pql.follow_rows(input text, keys text[], ids text[], recorded_at
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	own CONSTANT text := pql.own_table(input);
-	key_words CONSTANT text[] := CASE input WHEN 'people' THEN '{user_id}' WHEN 'accounts' THEN '{account_id}' WHEN 'activities' THEN '{activity_id}' ELSE '{user_id,started_at}' END;
+	key_words CONSTANT text[] := f.keys FROM pql.followed_inputs() f WHERE f.input = follow_rows.input;
 	words text[];
 	same text := (SELECT string_agg(format('o.%1$I = d.%1$I', k), ' AND ') FROM unnest(key_words) k);
 	said text;
@@ -289,7 +300,7 @@ BEGIN
 	USING keys, ids, coalesce(recorded_at, clock_timestamp()), coalesce(recorded_at, clock_timestamp());
 END
 $$;
-COMMENT ON FUNCTION pql.follow_rows(text, text[], text[], timestamptz, text[], jsonb[]) IS 'Brings pql.person, pql.account, pql.trial or pql.activity in line with what the sources say (their queries and mappings, in the order of precedence) of these keys; NULL: of all.';
+COMMENT ON FUNCTION pql.follow_rows(text, text[], text[], timestamptz, text[], jsonb[]) IS 'Brings the table of pql that an input (but conversions) is copied into in line with what the sources say (their queries and mappings, in the order of precedence) of these keys; NULL: of all.';
 
 CREATE FUNCTION pql.follow_conversions(keys text[], ids text[], recorded_at timestamptz, rows_of text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -515,7 +526,7 @@ BEGIN
 	PERFORM set_config('lock_timeout', '2s', true);
 	failures := pql.watch_inputs();
 
-	FOREACH each_input IN ARRAY '{people,accounts,trials,conversions,activities}'::text[] LOOP
+	FOR each_input IN SELECT f.input FROM pql.followed_inputs() f ORDER BY f.n LOOP
 		CONTINUE WHEN NOT EXISTS (SELECT FROM pql.source s WHERE s.input = each_input AND s.disconnected_at IS NULL);
 		failed := NULL;
 		message := NULL;
@@ -565,4 +576,4 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION pql.follow_inputs(timestamptz) IS 'Reads again what is noted of the tables connected as people, accounts, trials, conversions and activities, and brings pql''s own tables in line. Facts that changed are known from as_of on. ignored: rows left out, by reason. failures: inputs that could not be read, with the mend; they keep what is noted, and do not stop the others (pql.sources shows them). Nothing is written when nothing has changed. Before the locks of users.';
+COMMENT ON FUNCTION pql.follow_inputs(timestamptz) IS 'Reads again what is noted of the tables connected as any input but events, and brings pql''s own tables in line. Facts that changed are known from as_of on. ignored: rows left out, by reason. failures: inputs that could not be read, with the mend; they keep what is noted, and do not stop the others (pql.sources shows them). Nothing is written when nothing has changed. Before the locks of users.';

@@ -69,6 +69,7 @@ CREATE TABLE pql.trial (
 	followed_at timestamptz,
 	PRIMARY KEY (user_id, started_at)
 );
+CREATE INDEX trial_assisted ON pql.trial (user_id, started_at) WHERE conversion_source = 'sales_assisted';
 COMMENT ON TABLE pql.trial IS 'Trials, one row each. While it is empty, the event signup_complete starts trials.';
 COMMENT ON COLUMN pql.trial.ends_at IS 'NULL: 14 local days after the start, in the model''s timezone.';
 COMMENT ON COLUMN pql.trial.converted_at IS 'When this trial was paid for; NULL while it was not.';
@@ -113,6 +114,39 @@ COMMENT ON COLUMN pql.fact.name IS 'Dotted: account.employees, person.title, lea
 COMMENT ON COLUMN pql.fact.value IS 'NULL or JSON null: unknown from then on.';
 COMMENT ON COLUMN pql.fact.source IS 'Who said so: enrichment, crm, form …';
 COMMENT ON COLUMN pql.fact.recorded_at IS 'Known from this instant on; -infinity: from the beginning.';
+
+CREATE TABLE pql.survey (
+	user_id text NOT NULL,
+	answered_at timestamptz NOT NULL,
+	kind text NOT NULL,
+	score float8 NOT NULL,
+	followed_at timestamptz,
+	PRIMARY KEY (user_id, answered_at, kind)
+);
+COMMENT ON TABLE pql.survey IS 'Answers to surveys: one row each.';
+COMMENT ON COLUMN pql.survey.kind IS 'nps (score 0 to 10) or csat (1 to 5). Others are kept, and counted nowhere.';
+COMMENT ON COLUMN pql.survey.followed_at IS 'Since when the row follows a connected table; NULL: it was written here.';
+
+CREATE TABLE pql.deal (
+	deal_id text PRIMARY KEY,
+	user_id text,
+	account_id text,
+	source text,
+	kind text,
+	amount float8,
+	created_at timestamptz,
+	closed_at timestamptz,
+	outcome text,
+	followed_at timestamptz
+);
+COMMENT ON TABLE pql.deal IS 'Deals, or opportunities, as the CRM has them: one row each.';
+COMMENT ON COLUMN pql.deal.user_id IS 'Whose lead it came of; NULL: it is known by its account.';
+COMMENT ON COLUMN pql.deal.source IS 'pql, outbound, inbound, marketing …, as the CRM says. NULL: pql, if its user or account had a lead before, else unknown.';
+COMMENT ON COLUMN pql.deal.kind IS 'new, expansion or renewal; NULL: new.';
+COMMENT ON COLUMN pql.deal.amount IS 'A year''s, in the company''s currency.';
+COMMENT ON COLUMN pql.deal.closed_at IS 'NULL: it is open.';
+COMMENT ON COLUMN pql.deal.outcome IS 'won or lost. NULL: won, once it is closed.';
+COMMENT ON COLUMN pql.deal.followed_at IS 'Since when the row follows a connected table; NULL: it was written here.';
 
 CREATE TABLE pql.list_entry (
 	list text NOT NULL,

@@ -165,14 +165,24 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.outcomes_of_log(timestamptz, timestamptz) IS 'What had come of all leads by an instant, by pql.lead_event: events that had happened by then, and, with known_at, had been noted by then.';
 
+CREATE FUNCTION pql.nothing_since(as_of timestamptz, known_at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT known_at IS NULL AND coalesce((SELECT max(e.occurred_at) FROM pql.lead_event e) <= as_of, true);
+END;
+COMMENT ON FUNCTION pql.nothing_since(timestamptz, timestamptz) IS 'Is pql.lead as it was at an instant? known_at: whoever asks what was known when has to read the log.';
+
+CREATE FUNCTION pql.outcome_source(as_of timestamptz, known_at timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN pql.nothing_since(as_of, known_at) THEN 'pql.outcomes_of_leads()' ELSE 'pql.outcomes_of_log($1, $2)' END;
+END;
+COMMENT ON FUNCTION pql.outcome_source(timestamptz, timestamptz) IS 'Where a query whose first parameters are as_of and known_at finds what had come of leads: in pql.lead where nothing has happened since, else in the log. Two plans, so that each reads what it needs and no more.';
+
 CREATE FUNCTION pql.outcomes_at(as_of timestamptz, known_at timestamptz DEFAULT NULL) RETURNS SETOF pql.outcome
-LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	IF known_at IS NULL AND NOT EXISTS (SELECT FROM pql.lead_event e WHERE e.occurred_at > as_of) THEN
-		RETURN QUERY SELECT * FROM pql.outcomes_of_leads();
-	ELSE
-		RETURN QUERY SELECT * FROM pql.outcomes_of_log(as_of, known_at);
-	END IF;
+	RETURN QUERY EXECUTE format('SELECT o.* FROM %s o', pql.outcome_source(as_of, known_at)) USING as_of, known_at;
 END
 $$;
-COMMENT ON FUNCTION pql.outcomes_at(timestamptz, timestamptz) IS 'What had come of all leads by an instant: by pql.lead where nothing has happened since, else by the log.';
+COMMENT ON FUNCTION pql.outcomes_at(timestamptz, timestamptz) IS 'What had come of all leads by an instant: by pql.lead where nothing has happened since, else by the log. known_at: only events that had been noted by then.';

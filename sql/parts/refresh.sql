@@ -242,6 +242,17 @@ END
 $$;
 COMMENT ON FUNCTION pql.pick_users(timestamptz, timestamptz, int, text[]) IS 'Up to so many users who are marked (by then), and as many whose time has come; not those who wait for a source in unreadable. NULL: nobody is left. A hint only: what holds is read when they are locked.';
 
+CREATE FUNCTION pql.finish_refresh(as_of timestamptz, unreadable text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM pql.move_leads(as_of);
+	IF unreadable = '{}' THEN
+		PERFORM pql.check_retention(as_of);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION pql.finish_refresh(timestamptz, text[]) IS 'What follows when all who are marked have been judged: leads are moved, and what time alone brings is looked at.';
+
 CREATE FUNCTION pql.refresh_batch(as_of timestamptz DEFAULT now(), most_users int DEFAULT 1000, INOUT run_id bigint DEFAULT NULL, unreadable text[] DEFAULT '{}', logged_until timestamptz DEFAULT 'infinity',
 	OUT users int, OUT reread int, OUT changed int, OUT triggered int, OUT lag interval)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off
@@ -276,7 +287,7 @@ BEGIN
 	triggered := 0;
 	picked := pql.pick_users(as_of, logged_until, most_users, unreadable);
 	IF picked IS NULL THEN
-		PERFORM pql.move_leads(as_of);
+		PERFORM pql.finish_refresh(as_of, unreadable);
 		RETURN;
 	END IF;
 	users := cardinality(picked);
@@ -377,6 +388,12 @@ BEGIN
 		FROM heard h JOIN pql.lead b ON b.user_id = h.user_id AND b.lead_id = h.lead_id
 		-- b is as it was before this statement
 		WHERE (b.unsupported_at IS NULL) <> (h.unsupported_at IS NULL)
+	), paid AS (
+		INSERT INTO pql.retention AS o (user_id, started_at, converted_at, due_at)
+		SELECT DISTINCT ON (j.user_id, j.started_at) j.user_id, j.started_at, j.converted_at, j.converted_at + '744 hours'
+		FROM judged j WHERE j.new_score AND j.converted_at IS NOT NULL AND j.model = (SELECT r.model FROM pql.reporting() r)
+		ON CONFLICT (user_id, started_at) DO UPDATE SET converted_at = EXCLUDED.converted_at, due_at = EXCLUDED.due_at, checked_30_at = NULL, seen_30_at = NULL, checked_90_at = NULL, seen_90_at = NULL
+			WHERE o.converted_at <> EXCLUDED.converted_at
 	), awaited AS (
 		INSERT INTO pql.change (user_id, since, due_at, reason)
 		SELECT l.user_id, l.due_at, l.due_at, 'later'
@@ -414,7 +431,7 @@ BEGIN
 	PERFORM pql.tell_signals(newly_met, as_of);
 	-- the last batch: whoever qualified in this run is known, and the best go first
 	IF users < most_users THEN
-		PERFORM pql.move_leads(as_of);
+		PERFORM pql.finish_refresh(as_of, unreadable);
 	END IF;
 END
 $$;

@@ -82,6 +82,36 @@ COMMENT ON COLUMN pql.routing.control_salt IS 'Another one draws other accounts.
 COMMENT ON COLUMN pql.routing.ae_from IS 'Deals of this amount and more are marked for an account executive; NULL: none.';
 SELECT pg_catalog.pg_extension_config_dump('pql.routing', '');
 
+CREATE TABLE pql.routed_model (
+	model text PRIMARY KEY,
+	since timestamptz NOT NULL
+);
+COMMENT ON TABLE pql.routed_model IS 'Models that have ever routed leads, and since when: their leads are what dashboards count.';
+SELECT pg_catalog.pg_extension_config_dump('pql.routed_model', '');
+
+CREATE TABLE pql.pilot (
+	pilot text PRIMARY KEY CHECK (btrim(pilot) <> ''),
+	model text NOT NULL,
+	segment text,
+	team text,
+	started_at timestamptz NOT NULL,
+	days int NOT NULL DEFAULT 28 CHECK (days > 0),
+	control_share float8 NOT NULL DEFAULT 0,
+	baseline float8 CHECK (baseline > 0 AND baseline < 1),
+	on_breach text NOT NULL DEFAULT 'tell' CHECK (on_breach IN ('tell', 'pause')),
+	workload text CHECK (workload IN ('sustainable', 'not_sustainable')),
+	ended_at timestamptz,
+	ended_why text
+);
+COMMENT ON TABLE pql.pilot IS 'Pilots: a model''s leads given to a team for some weeks, to see whether it is worth while. pql.start_pilot makes them.';
+COMMENT ON COLUMN pql.pilot.segment IS 'Only leads of this segment (of pql.segment_rule) are routed while it runs; NULL: all.';
+COMMENT ON COLUMN pql.pilot.team IS 'Gets them while it runs; NULL: by segment, as ever.';
+COMMENT ON COLUMN pql.pilot.baseline IS 'Trial to paid without sales, 0 to 1. NULL: that of the trials of the first two weeks that were not routed.';
+COMMENT ON COLUMN pql.pilot.on_breach IS 'What refresh does when volume or complaints are in breach: tell the managers, or pause routing or outreach as well.';
+COMMENT ON COLUMN pql.pilot.workload IS 'What the team says of it: sustainable, or not_sustainable. NULL: nothing yet.';
+COMMENT ON COLUMN pql.pilot.ended_at IS 'When it was ended early; NULL: it runs its days.';
+SELECT pg_catalog.pg_extension_config_dump('pql.pilot', '');
+
 CREATE TABLE pql.pause (
 	what text NOT NULL CHECK (what IN ('routing', 'outreach')),
 	paused_at timestamptz NOT NULL,
@@ -155,6 +185,7 @@ BEGIN
 	INSERT INTO pql.routing AS o (model, unit, role, team, control_share, started_at)
 	VALUES (model, of_unit, role, team, control_share, as_of)
 	ON CONFLICT ON CONSTRAINT routing_pkey DO UPDATE SET role = EXCLUDED.role, team = EXCLUDED.team, control_share = EXCLUDED.control_share;
+	INSERT INTO pql.routed_model (model, since) VALUES (model, as_of) ON CONFLICT DO NOTHING;
 	UPDATE pql.lead l SET next_at = as_of
 	WHERE l.model = start_routing.model AND (l.state = 'queued' OR l.state = 'not_routed' AND l.reason IS NULL AND l.triggered_at >= since);
 	IF NOT EXISTS (SELECT FROM pql.rep r WHERE r.active) THEN

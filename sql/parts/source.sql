@@ -1,10 +1,10 @@
 -- Sources: where inputs are read from. pql.event is one from the start; pql.connect adds the customer's own tables.
--- Events are read where they are; people, accounts, trials, conversions and activities are followed (follow.sql).
+-- Events are read where they are; all other inputs are followed (follow.sql).
 --
 -- Names are looked up when they are used (late binding): a loader may drop and make its table anew.
 
 CREATE TABLE pql.source (
-	input text NOT NULL CHECK (input IN ('events', 'people', 'accounts', 'trials', 'conversions', 'activities')),
+	input text NOT NULL CHECK (input IN ('events', 'people', 'accounts', 'trials', 'conversions', 'activities', 'surveys', 'deals')),
 	relation text NOT NULL,
 	mapping jsonb NOT NULL,
 	capture text NOT NULL DEFAULT 'manual' CHECK (capture IN ('trigger', 'mark', 'cursor', 'manual')),
@@ -56,7 +56,12 @@ BEGIN ATOMIC
 		('activities', 'activity_id', 'text', 'key'), ('activities', 'lead_id', 'text', NULL), ('activities', 'user_id', 'text', NULL), ('activities', 'email', 'text', NULL),
 		('activities', 'kind', 'text', NULL), ('activities', 'occurred_at', 'timestamptz', NULL), ('activities', 'rep', 'text', NULL), ('activities', 'channel', 'text', NULL),
 		('activities', 'reply', 'text', NULL), ('activities', 'disposition', 'text', NULL), ('activities', 'reason', 'text', NULL), ('activities', 'note', 'text', NULL),
-		('activities', 'meets_at', 'timestamptz', NULL), ('activities', 'amount', 'float8', NULL), ('activities', 'updated_at', 'timestamptz', 'cursor')
+		('activities', 'meets_at', 'timestamptz', NULL), ('activities', 'amount', 'float8', NULL), ('activities', 'updated_at', 'timestamptz', 'cursor'),
+		('surveys', 'user_id', 'text', 'key'), ('surveys', 'answered_at', 'timestamptz', 'always'), ('surveys', 'kind', 'text', 'always'), ('surveys', 'score', 'float8', 'always'),
+		('surveys', 'updated_at', 'timestamptz', 'cursor'),
+		('deals', 'deal_id', 'text', 'key'), ('deals', 'user_id', 'text', NULL), ('deals', 'account_id', 'text', NULL), ('deals', 'source', 'text', NULL), ('deals', 'kind', 'text', NULL),
+		('deals', 'amount', 'float8', NULL), ('deals', 'created_at', 'timestamptz', NULL), ('deals', 'closed_at', 'timestamptz', NULL), ('deals', 'outcome', 'text', NULL),
+		('deals', 'updated_at', 'timestamptz', 'cursor')
 	) w (input, word, type, need)
 	WHERE w.input = input_words.input;
 END;
@@ -430,7 +435,7 @@ DECLARE
 BEGIN
 	IF cursor_word IS NULL THEN
 		RAISE EXCEPTION 'there is no input "%" to connect', input
-			USING ERRCODE = 'invalid_parameter_value', HINT = 'Connect ''events'', ''people'', ''accounts'', ''trials'', ''conversions'' or ''activities''.';
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Connect ''events'', ''people'', ''accounts'', ''trials'', ''conversions'', ''activities'', ''surveys'' or ''deals''.';
 	END IF;
 	IF shape IS NOT NULL THEN
 		RAISE EXCEPTION 'shape cannot be chosen'
@@ -544,7 +549,7 @@ BEGIN ATOMIC
 	SELECT c.check_name, c.status, c.found, c.hint
 	FROM pql.connect_table(input, pg_catalog.to_regclass(relation), relation, shape, mapping, capture) c;
 END;
-COMMENT ON FUNCTION pql.connect(text, text, text, jsonb, text) IS 'Reads a table, view or foreign table of yours. Events are read where they are: pql.connect(''events'', ''app.events'', mapping => ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''); people, accounts, trials, conversions and activities are copied into pql.person, pql.account, pql.trial, pql.conversion and pql.activity, at once and then by each refresh. Keys of the mapping of events are user_id, occurred_at, event (or {"is": "name"}), properties (a column of JSON, an object or list of columns, or "*"), received_at, event_id, timezone (of times without one); of the others the columns of pql''s table, with attributes like properties, and updated_at and timezone. Values are columns, or paths into columns of JSON; columns of our own names need not be said. Several tables of one input: in each column the one connected first that says something counts. capture: trigger (the default for tables) and mark put triggers on it that note whose rows change; cursor (the default where triggers cannot be and received_at or updated_at is mapped) has refresh look for rows loaded or updated since, and notices none that are deleted; with manual, pql.mark_dirty tells. Returns what was found. Connecting again replaces the mapping, and reads all rows again. What does not fit is an ERROR.';
+COMMENT ON FUNCTION pql.connect(text, text, text, jsonb, text) IS 'Reads a table, view or foreign table of yours. Events are read where they are: pql.connect(''events'', ''app.events'', mapping => ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''); people, accounts, trials, conversions, activities, surveys and deals are copied into pql.person, pql.account, pql.trial, pql.conversion, pql.activity, pql.survey and pql.deal, at once and then by each refresh. Keys of the mapping of events are user_id, occurred_at, event (or {"is": "name"}), properties (a column of JSON, an object or list of columns, or "*"), received_at, event_id, timezone (of times without one); of the others the columns of pql''s table, with attributes like properties, and updated_at and timezone. Values are columns, or paths into columns of JSON; columns of our own names need not be said. Several tables of one input: in each column the one connected first that says something counts. capture: trigger (the default for tables) and mark put triggers on it that note whose rows change; cursor (the default where triggers cannot be and received_at or updated_at is mapped) has refresh look for rows loaded or updated since, and notices none that are deleted; with manual, pql.mark_dirty tells. Returns what was found. Connecting again replaces the mapping, and reads all rows again. What does not fit is an ERROR.';
 
 CREATE FUNCTION pql.disconnect_table(input text, target regclass, relation text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -235,6 +235,7 @@ CREATE TABLE pql.lead_event (
 	PRIMARY KEY (user_id, lead_id, event_id)
 );
 CREATE INDEX lead_event_by_time ON pql.lead_event (occurred_at);
+CREATE INDEX lead_event_by_kind ON pql.lead_event (event, occurred_at);
 CREATE UNIQUE INDEX lead_event_once ON pql.lead_event (user_id, lead_id, external_id) WHERE external_id IS NOT NULL;
 COMMENT ON TABLE pql.lead_event IS 'All that happened to leads, in order. Rows are only ever added.';
 COMMENT ON COLUMN pql.lead_event.event IS 'pql_triggered, and what is done about it.';

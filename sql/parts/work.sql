@@ -238,13 +238,13 @@ COMMENT ON FUNCTION pql.log_touch(bigint, text, text, int, text, text, text, tim
 CREATE FUNCTION pql.unanswered_email(of_lead pql.lead) RETURNS jsonb
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT e.details FROM (
-		SELECT x.event, x.details FROM pql.lead_event x
+	SELECT e.details || jsonb_build_object('emailed_at', e.occurred_at) FROM (
+		SELECT x.event, x.details, x.occurred_at FROM pql.lead_event x
 		WHERE x.user_id = (of_lead).user_id AND x.lead_id = (of_lead).lead_id AND (x.event = 'outreach_sent' AND x.details ->> 'channel' = 'email' OR x.event = 'reply_received' AND x.details ? 'answers')
 		ORDER BY x.event_id DESC LIMIT 1) e
 	WHERE e.event = 'outreach_sent';
 END;
-COMMENT ON FUNCTION pql.unanswered_email(pql.lead) IS 'The details of the last e-mail that was sent, unless it has been answered already. NULL: there is none.';
+COMMENT ON FUNCTION pql.unanswered_email(pql.lead) IS 'The details of the last e-mail that was sent, with emailed_at, unless it has been answered already. NULL: there is none.';
 
 CREATE FUNCTION pql.log_reply(lead_id bigint, reply text, channel text DEFAULT 'email', note text DEFAULT NULL, external_id text DEFAULT NULL, as_of timestamptz DEFAULT now()) RETURNS pql.lead
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -265,7 +265,7 @@ BEGIN
 	IF channel = 'email' THEN
 		email := pql.unanswered_email(l);
 	END IF;
-	l := pql.log_event(l, 'reply_received', as_of, jsonb_build_object('reply', reply, 'channel', channel, 'note', note, 'answers', email -> 'touch_number', 'template', email -> 'template'), external_id);
+	l := pql.log_event(l, 'reply_received', as_of, jsonb_build_object('reply', reply, 'channel', channel, 'note', note, 'answers', email -> 'touch_number', 'template', email -> 'template', 'emailed_at', email -> 'emailed_at'), external_id);
 	l := pql.stop_sequence(l, CASE reply WHEN 'positive' THEN 'positive_reply' ELSE reply END, as_of);
 	IF reply = 'unsubscribe' THEN
 		INSERT INTO pql.opt_out (user_id, opted_out_at, source) VALUES (l.user_id, as_of, format('reply to lead %s', lead_id)) ON CONFLICT DO NOTHING;

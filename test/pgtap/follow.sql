@@ -28,7 +28,7 @@ CREATE FUNCTION t.count(query text) RETURNS bigint LANGUAGE plpgsql AS $$ DECLAR
 -- What is refused -----------------------------------------------------------------------------------
 
 CREATE TABLE crm.users (id int PRIMARY KEY, mail text, role varchar(50), company uuid, plan text, seats int, "born on" date, signed timestamp, unsubscribed boolean, extra jsonb, changed timestamptz, note text);
-SELECT matches(t.connect_error('leads', 'crm.users'), '^22023 . there is no input "leads" to connect . Connect ''events'', ''people'', ''accounts'', ''trials'', ''conversions'' or ''activities''', 'an input that there is not');
+SELECT matches(t.connect_error('leads', 'crm.users'), '^22023 . there is no input "leads" to connect . Connect ''events'', ''people'', ''accounts'', ''trials'', ''conversions'', ''activities'', ''surveys'' or ''deals''', 'an input that there is not');
 SELECT matches(t.connect_error('people', 'crm.user'), '^42P01 . there is no table "crm.user"', 'a table that is not there');
 SELECT matches(t.connect_error('people', 'crm.users', '[]'), '^22023 . mapping is no JSON object . .*"user_id"', 'a mapping that is no object');
 SELECT matches(t.connect_error('people', 'crm.users', '{"userid": "id"}'), '^22023 . mapping has an unknown key "userid" . Did you mean "user_id"', 'an unknown key');
