@@ -480,6 +480,22 @@ pql_local_date(PG_FUNCTION_ARGS)
 	PG_RETURN_DATEADT(pql_day(zone, at));
 }
 
+/*
+ * pql.days_between(timestamptz, timestamptz) → float8, strict: days of 24 hours from one instant to
+ * another. NULL when either is infinite.
+ */
+PG_FUNCTION_INFO_V1(pql_days_between);
+Datum
+pql_days_between(PG_FUNCTION_ARGS)
+{
+	int64 from = PG_GETARG_TIMESTAMPTZ(0);
+	int64 until = PG_GETARG_TIMESTAMPTZ(1);
+
+	if (TIMESTAMP_NOT_FINITE(from) || TIMESTAMP_NOT_FINITE(until))
+		PG_RETURN_NULL();
+	PG_RETURN_FLOAT8(((double) until - (double) from) / USECS_PER_DAY);
+}
+
 /* A calendar as a query uses it, read once. */
 typedef struct Used
 {

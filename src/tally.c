@@ -17,6 +17,8 @@
 #include "utils/builtins.h"
 #include "utils/date.h"
 
+#include "tally.h"
+
 #define MOST_DAYS 100000
 
 /* Place 0 is for all days before the first. */
@@ -27,18 +29,11 @@ typedef struct Tally
 	float8 *sum;
 } Tally;
 
-typedef struct Amounts
-{
-	int n;
-	int room;
-	float8 *amount;
-} Amounts;
-
 typedef struct Medians
 {
 	DateADT first;
 	int n;
-	Amounts *day;
+	PqlAmounts *day;
 } Medians;
 
 static MemoryContext
@@ -204,8 +199,8 @@ pql_tally_deserialize(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(t);
 }
 
-static void
-keep_amounts(MemoryContext context, Amounts *a, const float8 *amounts, int n)
+void
+pql_keep_amounts(MemoryContext context, PqlAmounts *a, const float8 *amounts, int n)
 {
 	if (a->n + n > a->room)
 	{
@@ -218,6 +213,49 @@ keep_amounts(MemoryContext context, Amounts *a, const float8 *amounts, int n)
 	}
 	memcpy(a->amount + a->n, amounts, n * sizeof(float8));
 	a->n += n;
+}
+
+static int
+compare_amounts(const void *a, const void *b)
+{
+	float8 x = *(const float8 *) a;
+	float8 y = *(const float8 *) b;
+
+	/* as float8 sorts: NaN last */
+	if (isnan(x) || isnan(y))
+		return isnan(x) - isnan(y);
+	return (x > y) - (x < y);
+}
+
+float8
+pql_median(PqlAmounts *a)
+{
+	/* sorting what is sorted gives the same */
+	qsort(a->amount, a->n, sizeof(float8), compare_amounts);
+	if (a->n % 2 == 1)
+		return a->amount[a->n / 2];
+	return a->amount[a->n / 2 - 1] + (a->amount[a->n / 2] - a->amount[a->n / 2 - 1]) * 0.5;
+}
+
+void
+pql_send_amounts(StringInfo buffer, const PqlAmounts *a)
+{
+	pq_sendint32(buffer, a->n);
+	if (a->n > 0)
+		appendBinaryStringInfo(buffer, (const char *) a->amount, a->n * sizeof(float8));
+}
+
+void
+pql_receive_amounts(StringInfo buffer, PqlAmounts *a)
+{
+	a->n = a->room = pq_getmsgint(buffer, 4);
+	if (a->n < 0 || a->n > (buffer->len - buffer->cursor) / (int) sizeof(float8))
+		elog(ERROR, "a day of %d amounts", a->n);
+	a->amount = NULL;
+	if (a->n == 0)
+		return;
+	a->amount = palloc(a->n * sizeof(float8));
+	pq_copymsgbytes(buffer, (char *) a->amount, a->n * sizeof(float8));
 }
 
 /*
@@ -238,13 +276,13 @@ pql_tally_keep(PG_FUNCTION_ARGS)
 		m = MemoryContextAlloc(context, sizeof(Medians));
 		m->n = places(fcinfo);
 		m->first = PG_GETARG_DATEADT(3);
-		m->day = MemoryContextAllocZero(context, m->n * sizeof(Amounts));
+		m->day = MemoryContextAllocZero(context, m->n * sizeof(PqlAmounts));
 	}
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2) ||
 		(place = place_of(PG_GETARG_DATEADT(1), m->first, m->n)) <= 0)
 		PG_RETURN_POINTER(m);
 	amount = PG_GETARG_FLOAT8(2);
-	keep_amounts(context, &m->day[place], &amount, 1);
+	pql_keep_amounts(context, &m->day[place], &amount, 1);
 	PG_RETURN_POINTER(m);
 }
 
@@ -266,12 +304,12 @@ pql_tally_median_combine(PG_FUNCTION_ARGS)
 		m = MemoryContextAlloc(context, sizeof(Medians));
 		m->n = other->n;
 		m->first = other->first;
-		m->day = MemoryContextAllocZero(context, m->n * sizeof(Amounts));
+		m->day = MemoryContextAllocZero(context, m->n * sizeof(PqlAmounts));
 	}
 	refuse_different(m->first, m->n, other->first, other->n);
 	for (int i = 0; i < m->n; i++)
 		if (other->day[i].n > 0)
-			keep_amounts(context, &m->day[i], other->day[i].amount, other->day[i].n);
+			pql_keep_amounts(context, &m->day[i], other->day[i].amount, other->day[i].n);
 	PG_RETURN_POINTER(m);
 }
 
@@ -287,12 +325,7 @@ pql_tally_median_serialize(PG_FUNCTION_ARGS)
 	pq_sendint32(&buffer, m->first);
 	pq_sendint32(&buffer, m->n);
 	for (int i = 0; i < m->n; i++)
-	{
-		pq_sendint32(&buffer, m->day[i].n);
-		if (m->day[i].n > 0)
-			appendBinaryStringInfo(&buffer, (const char *) m->day[i].amount,
-								   m->day[i].n * sizeof(float8));
-	}
+		pql_send_amounts(&buffer, &m->day[i]);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
 }
 
@@ -304,33 +337,11 @@ pql_tally_median_deserialize(PG_FUNCTION_ARGS)
 	StringInfoData buffer;
 
 	open_state(&buffer, PG_GETARG_BYTEA_PP(0), &m->first, &m->n);
-	m->day = palloc0(m->n * sizeof(Amounts));
+	m->day = palloc0(m->n * sizeof(PqlAmounts));
 	for (int i = 0; i < m->n; i++)
-	{
-		Amounts *a = &m->day[i];
-
-		a->n = a->room = pq_getmsgint(&buffer, 4);
-		if (a->n < 0 || a->n > (buffer.len - buffer.cursor) / (int) sizeof(float8))
-			elog(ERROR, "a day of %d amounts", a->n);
-		if (a->n == 0)
-			continue;
-		a->amount = palloc(a->n * sizeof(float8));
-		pq_copymsgbytes(&buffer, (char *) a->amount, a->n * sizeof(float8));
-	}
+		pql_receive_amounts(&buffer, &m->day[i]);
 	pq_getmsgend(&buffer);
 	PG_RETURN_POINTER(m);
-}
-
-static int
-compare_amounts(const void *a, const void *b)
-{
-	float8 x = *(const float8 *) a;
-	float8 y = *(const float8 *) b;
-
-	/* as float8 sorts: NaN last */
-	if (isnan(x) || isnan(y))
-		return isnan(x) - isnan(y);
-	return (x > y) - (x < y);
 }
 
 /*
@@ -352,17 +363,9 @@ pql_tally_medians(PG_FUNCTION_ARGS)
 	nulls = palloc(m->n * sizeof(bool));
 	for (int i = 0; i < m->n; i++)
 	{
-		const Amounts *a = &m->day[i];
-
-		nulls[i] = a->n == 0;
-		if (a->n == 0)
-			continue;
-		/* sorting what is sorted gives the same */
-		qsort(a->amount, a->n, sizeof(float8), compare_amounts);
-		values[i] = Float8GetDatum(a->n % 2 == 1
-									   ? a->amount[a->n / 2]
-									   : a->amount[a->n / 2 - 1] +
-											 (a->amount[a->n / 2] - a->amount[a->n / 2 - 1]) * 0.5);
+		nulls[i] = m->day[i].n == 0;
+		if (!nulls[i])
+			values[i] = Float8GetDatum(pql_median(&m->day[i]));
 	}
 	PG_RETURN_ARRAYTYPE_P(array_of(values, nulls, m->n));
 }

@@ -14,6 +14,10 @@ CREATE FUNCTION pql.local_date(at timestamptz, timezone text) RETURNS date
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_local_date';
 COMMENT ON FUNCTION pql.local_date(timestamptz, text) IS 'The local date of an instant. Any NULL: NULL. What is no timezone is an ERROR.';
 
+CREATE FUNCTION pql.days_between(a timestamptz, b timestamptz) RETURNS float8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_days_between';
+COMMENT ON FUNCTION pql.days_between(timestamptz, timestamptz) IS 'Days of 24 hours from a to b. Any NULL, or infinite: NULL.';
+
 CREATE TABLE pql.calendar (
 	calendar text PRIMARY KEY,
 	timezone text NOT NULL DEFAULT 'UTC' CHECK (pql.check_timezone(timezone)),

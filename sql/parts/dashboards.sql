@@ -185,14 +185,11 @@ COMMENT ON FUNCTION pql.conversion_tallies(timestamptz, text, timestamptz, text,
 CREATE FUNCTION pql.conversion_counts(as_of timestamptz, by text DEFAULT NULL, known_at timestamptz DEFAULT NULL) RETURNS SETOF pql.counted
 LANGUAGE sql STABLE SET jit = off
 BEGIN ATOMIC
-	WITH reported AS MATERIALIZED (
-		SELECT r.model, r.timezone, pql.local_date(as_of, r.timezone) AS today, pql.baseline(r.model, as_of) AS baseline FROM pql.reporting() r
+	WITH here AS MATERIALIZED (
+		SELECT r.model, r.timezone, t.today, pql.first_week(r.model, t.today) AS first_day, pql.baseline(r.model, as_of) AS baseline
+		FROM pql.reporting() r CROSS JOIN LATERAL (SELECT pql.local_date(as_of, r.timezone) AS today) t
 	), trials AS MATERIALIZED (
-		SELECT t.* FROM reported r CROSS JOIN LATERAL pql.trial_days(r.model, as_of) t WHERE by IS NULL
-	), here AS MATERIALIZED (
-		SELECT r.*, pql.period_of('week', greatest(r.today - 1827, coalesce((SELECT min(t.day) FROM trials t),
-			(SELECT pql.local_date(min(l.started_at), r.timezone) FROM pql.lead l WHERE l.model = r.model AND by IS NOT NULL AND isfinite(l.started_at))))) AS first_day
-		FROM reported r
+		SELECT t.* FROM here h CROSS JOIN LATERAL pql.trial_days(h.model, as_of) t WHERE by IS NULL
 	), tallied AS MATERIALIZED (
 		SELECT t.* FROM here h CROSS JOIN LATERAL pql.conversion_tallies(as_of, by, known_at, h.timezone, h.first_day, h.today, pql.pipeline_models(), h.model) t WHERE h.first_day IS NOT NULL
 	), days AS (
@@ -205,7 +202,7 @@ BEGIN ATOMIC
 		SELECT coalesce(d.member, '') AS member, coalesce(d.day, t.day) AS day, t.trials, t.open, t.converted, g.tagged,
 			d.leads, d.leads_converted, d.routed, d.routed_converted, d.control, d.control_converted, d.contacted, d.meetings, d.touched, d.engaged, d.assisted_contacted, d.touches, d.emails, d.email_replies, d.assisted, d.mrr
 		FROM days d FULL JOIN trials t ON t.day = d.day
-		LEFT JOIN (SELECT g.* FROM reported r CROSS JOIN LATERAL pql.tagged_days(r.model, as_of) g WHERE by IS NULL) g ON g.day = coalesce(d.day, t.day)
+		LEFT JOIN (SELECT g.* FROM here h CROSS JOIN LATERAL pql.tagged_days(h.model, as_of) g WHERE by IS NULL) g ON g.day = coalesce(d.day, t.day)
 	), wide AS (
 		SELECT g.grain, CASE g.grain WHEN 'all' THEN (SELECT h.first_day FROM here h) ELSE pql.period_of(g.grain, d.day) END AS period, d.member,
 			coalesce(sum(d.trials), 0) AS trials, coalesce(sum(d.open), 0) AS open, coalesce(sum(d.converted), 0) AS converted, coalesce(sum(d.tagged), 0) AS tagged,
@@ -315,12 +312,11 @@ COMMENT ON FUNCTION pql.guardrails_tallies(timestamptz, text, timestamptz, text,
 CREATE FUNCTION pql.guardrails_counts(as_of timestamptz, by text DEFAULT NULL, known_at timestamptz DEFAULT NULL) RETURNS SETOF pql.counted
 LANGUAGE sql STABLE SET jit = off
 BEGIN ATOMIC
-	WITH reported AS MATERIALIZED (
-		SELECT r.model, r.timezone, r.since, pql.local_date(as_of, r.timezone) AS today, (SELECT nullif(count(*), 0)::float8 FROM pql.rep x WHERE x.active) AS reps FROM pql.reporting() r
+	WITH here AS MATERIALIZED (
+		SELECT r.model, r.timezone, r.since, t.today, least(pql.first_day_shown(as_of, r.timezone), pql.first_week(r.model, t.today)) AS first_day, (SELECT nullif(count(*), 0)::float8 FROM pql.rep x WHERE x.active) AS reps
+		FROM pql.reporting() r CROSS JOIN LATERAL (SELECT pql.local_date(as_of, r.timezone) AS today) t
 	), trials AS MATERIALIZED (
-		SELECT t.* FROM reported r CROSS JOIN LATERAL pql.trial_days(r.model, as_of) t WHERE by IS NULL
-	), here AS MATERIALIZED (
-		SELECT r.*, least(pql.first_day_shown(as_of, r.timezone), (SELECT greatest(min(pql.period_of('week', t.day)), pql.period_of('week', r.today - 1827)) FROM trials t)) AS first_day FROM reported r
+		SELECT t.* FROM here h CROSS JOIN LATERAL pql.trial_days(h.model, as_of) t WHERE by IS NULL
 	), tallied AS MATERIALIZED (
 		SELECT t.* FROM here h CROSS JOIN LATERAL pql.guardrails_tallies(as_of, by, known_at, h.timezone, h.first_day, h.today, pql.pipeline_models(), h.model) t WHERE h.first_day IS NOT NULL
 	), days AS (
@@ -333,7 +329,7 @@ BEGIN ATOMIC
 			-- those without a lead
 			coalesce(t.trials, 0) - coalesce(d.leads, 0) AS trials, coalesce(t.converted, 0) - coalesce(d.leads_converted, 0) - coalesce(g.tagged, 0) AS converted
 		FROM (SELECT x.* FROM days x JOIN here y ON x.day >= y.first_day) d FULL JOIN trials t ON t.day = d.day
-		LEFT JOIN (SELECT g.* FROM reported r CROSS JOIN LATERAL pql.tagged_days(r.model, as_of) g WHERE by IS NULL) g ON g.day = t.day
+		LEFT JOIN (SELECT g.* FROM here h CROSS JOIN LATERAL pql.tagged_days(h.model, as_of) g WHERE by IS NULL) g ON g.day = t.day
 	), weeks AS (
 		SELECT d.member, pql.period_of('week', d.day) AS week, coalesce(sum(d.contacted), 0) AS contacted, coalesce(sum(d.complained), 0) AS complained, coalesce(sum(d.declined), 0) AS declined,
 			coalesce(sum(d.disposed), 0) AS disposed, coalesce(sum(d.disqualified), 0) AS disqualified, coalesce(sum(d.assigned), 0) AS assigned, (array_agg(d.open_load ORDER BY d.day DESC))[1] AS open_load,
@@ -342,13 +338,13 @@ BEGIN ATOMIC
 	), before AS (
 		SELECT sum(d.trials) AS trials, sum(d.converted) AS converted FROM here h JOIN by_day d ON d.day < pql.local_date(h.since, h.timezone) AND d.day >= pql.local_date(h.since, h.timezone) - 90 WHERE by IS NULL
 	), paid AS MATERIALIZED (
-		SELECT pql.period_of('week', pql.local_date(p.converted_at, r.timezone)) AS week, p.contacted_at IS NOT NULL AS contacted,
+		SELECT pql.period_of('week', pql.local_date(p.converted_at, h.timezone)) AS week, p.contacted_at IS NOT NULL AS contacted,
 			count(*) FILTER (WHERE p.checked_30_at <= as_of) AS n_30, count(p.seen_30_at) FILTER (WHERE p.checked_30_at <= as_of) AS seen_30,
 			count(*) FILTER (WHERE p.checked_90_at <= as_of) AS n_90, count(p.seen_90_at) FILTER (WHERE p.checked_90_at <= as_of) AS seen_90
-		FROM reported r CROSS JOIN pql.retention p WHERE by IS NULL AND p.checked_30_at <= as_of
+		FROM here h CROSS JOIN pql.retention p WHERE by IS NULL AND p.checked_30_at <= as_of
 		GROUP BY 1, 2
 	), surveyed AS MATERIALIZED (
-		SELECT s.* FROM reported r CROSS JOIN LATERAL pql.survey_gaps(as_of, 'week', r.timezone) s WHERE by IS NULL
+		SELECT s.* FROM here h CROSS JOIN LATERAL pql.survey_gaps(as_of, 'week', h.timezone) s WHERE by IS NULL
 	)
 	SELECT 'week', w.week, w.week + 6, w.member, v.metric, v.value, v.numerator, v.denominator, v.low, v.high, 1::float8, NULL::float8
 	FROM here h JOIN weeks w ON w.week >= h.first_day
@@ -382,3 +378,225 @@ BEGIN ATOMIC
 	ORDER BY g.grain, g.period, m.position, g.member;
 END;
 COMMENT ON FUNCTION pql.dashboard_guardrails_at(timestamptz, text, timestamptz) IS 'What must not get worse, by week, as of an instant. by and known_at: as for pql.dashboard_pipeline_at; of leads alone.';
+
+-- ---- playbook ----
+
+CREATE FUNCTION pql.deal_source(of_deal pql.deal) RETURNS TABLE (source text, triggered_at timestamptz)
+LANGUAGE sql STABLE ROWS 1
+BEGIN ATOMIC
+	SELECT coalesce((of_deal).source, CASE WHEN l.triggered_at IS NOT NULL THEN 'pql' ELSE 'unknown' END), l.triggered_at
+	FROM (SELECT) one
+	LEFT JOIN LATERAL (
+		SELECT x.triggered_at FROM (
+			SELECT u.triggered_at FROM pql.lead u WHERE u.user_id = (of_deal).user_id AND coalesce((of_deal).source, 'pql') = 'pql'
+			UNION ALL
+			SELECT a.triggered_at FROM pql.lead a WHERE (of_deal).user_id IS NULL AND a.account_id = (of_deal).account_id AND coalesce((of_deal).source, 'pql') = 'pql') x
+		WHERE x.triggered_at <= coalesce((of_deal).created_at, (of_deal).closed_at)
+		ORDER BY x.triggered_at DESC LIMIT 1) l ON true;
+END;
+COMMENT ON FUNCTION pql.deal_source(pql.deal) IS 'Where a deal came from: as the CRM says, else pql where its user (if none is named, its account) had a lead before it was created, else unknown; and when that lead was triggered.';
+
+CREATE FUNCTION pql.amount_band(amount float8) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN amount < 5000 THEN 'smb' WHEN amount < 50000 THEN 'mid_market' WHEN amount >= 50000 THEN 'enterprise' END;
+END;
+COMMENT ON FUNCTION pql.amount_band(float8) IS 'smb below 5,000 a year, mid_market below 50,000, enterprise from there on.';
+
+CREATE FUNCTION pql.playbook_tallies(as_of timestamptz, by text, known_at timestamptz, zone text, first_day date, today date, models text[], of_model text)
+RETURNS TABLE (member text, triggered float8[], accepted float8[], closed float8[], contacted float8[], hours float8[], emails float8[], email_replies float8[], amounts float8[],
+	leads float8[], leads_converted float8[], routed float8[], routed_mrr float8[], control float8[], control_mrr float8[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($q$
+		SELECT l.member,
+			pql.tally(l.triggered_on, 1, $5, $6) FILTER (WHERE NOT l.backfilled), pql.tally(l.triggered_on, 1, $5, $6) FILTER (WHERE NOT l.backfilled AND l.accepted_at IS NOT NULL),
+			pql.tally(l.triggered_on, 1, $5, $6) FILTER (WHERE NOT l.backfilled AND l.converted_at <= $1),
+			pql.tally(l.contacted_on, 1, $5, $6) FILTER (WHERE l.contact_hours IS NOT NULL), pql.tally(l.contacted_on, l.contact_hours, $5, $6), pql.tally(l.contacted_on, l.emails, $5, $6), pql.tally(l.contacted_on, l.email_replies, $5, $6),
+			pql.tally(pql.local_date(l.meeting_at, $4), l.amount, $5, $6),
+			pql.tally(l.started_on, 1, $5, $6) FILTER (WHERE l.cohort), pql.tally(l.started_on, 1, $5, $6) FILTER (WHERE l.cohort AND l.converted_at <= $1),
+			pql.tally(l.started_on, 1, $5, $6) FILTER (WHERE l.cohort AND l.standing = 'routed'), pql.tally(l.started_on, l.mrr, $5, $6) FILTER (WHERE l.cohort AND l.standing = 'routed' AND l.converted_at <= $1),
+			pql.tally(l.started_on, 1, $5, $6) FILTER (WHERE l.cohort AND l.standing = 'control'), pql.tally(l.started_on, l.mrr, $5, $6) FILTER (WHERE l.cohort AND l.standing = 'control' AND l.converted_at <= $1)
+		FROM (
+			SELECT o.*, pql.member_of($3, o.tier, o.rep, o.segment, o.model, o.channel, o.template) AS member,
+				pql.local_date(o.triggered_at, $4) AS triggered_on, pql.local_date(o.contacted_at, $4) AS contacted_on, pql.local_date(o.started_at, $4) AS started_on,
+				o.model = $8 AND pql.is_mature(o.started_at, o.trial_ends_at, $1) AS cohort
+			FROM %s o
+			WHERE o.model = ANY ($7)) l
+		GROUP BY l.member$q$, pql.outcome_source(as_of, known_at))
+	USING as_of, known_at, by, zone, first_day, today, models, of_model;
+END
+$$;
+COMMENT ON FUNCTION pql.playbook_tallies(timestamptz, text, timestamptz, text, date, date, text[], text) IS 'Leads by day for pql.playbook_counts, as pql.pipeline_tallies.';
+
+CREATE FUNCTION pql.playbook_counts(as_of timestamptz, by text DEFAULT NULL, known_at timestamptz DEFAULT NULL) RETURNS SETOF pql.counted
+LANGUAGE sql STABLE SET jit = off
+BEGIN ATOMIC
+	WITH reported AS MATERIALIZED (
+		SELECT r.model, r.timezone, r.since, pql.local_date(as_of, r.timezone) AS today, by IN ('source', 'kind', 'band') AS of_deals FROM pql.reporting() r
+	), trials AS MATERIALIZED (
+		SELECT t.* FROM reported r CROSS JOIN LATERAL pql.trial_days(r.model, as_of) t WHERE by IS NULL
+	), deals AS MATERIALIZED (
+		SELECT coalesce(CASE by WHEN 'source' THEN s.source WHEN 'kind' THEN coalesce(d.kind, 'new') WHEN 'band' THEN pql.amount_band(d.amount) END, CASE WHEN by IS NULL THEN '' ELSE 'none' END) AS member,
+			s.source, coalesce(d.kind, 'new') AS kind, coalesce(d.amount, 0) AS amount, pql.local_date(d.created_at, r.timezone) AS created_on,
+			CASE WHEN coalesce(d.outcome, 'won') = 'won' AND d.closed_at <= as_of THEN pql.local_date(d.closed_at, r.timezone) END AS won_on,
+			extract(epoch FROM d.closed_at - s.triggered_at)::float8 / 86400 AS lead_days, extract(epoch FROM d.closed_at - d.created_at)::float8 / 86400 AS days
+		FROM reported r CROSS JOIN pql.deal d CROSS JOIN LATERAL pql.deal_source(d) s
+		WHERE (by IS NULL OR r.of_deals) AND least(d.created_at, d.closed_at) <= as_of
+	), here AS MATERIALIZED (
+		SELECT r.*, pql.period_of('month', greatest(r.today - 1827, least(pql.first_day_shown(as_of, r.timezone), (SELECT pql.first_week(r.model, r.today)), (SELECT min(least(d.created_on, d.won_on)) FROM deals d)))) AS first_day,
+			EXISTS (SELECT FROM pql.deal) AS any_deal FROM reported r
+	), tallied AS MATERIALIZED (
+		SELECT t.* FROM here h CROSS JOIN LATERAL pql.playbook_tallies(as_of, by, known_at, h.timezone, h.first_day, h.today, pql.pipeline_models(), h.model) t WHERE h.first_day IS NOT NULL AND h.of_deals IS NOT TRUE
+	), days AS MATERIALIZED (
+		SELECT t.member, h.first_day - 2 + u.n::int AS day, u.*
+		FROM here h CROSS JOIN tallied t
+		CROSS JOIN LATERAL unnest(t.triggered, t.accepted, t.closed, t.contacted, t.hours, t.emails, t.email_replies, t.amounts, t.leads, t.leads_converted, t.routed, t.routed_mrr, t.control, t.control_mrr)
+			WITH ORDINALITY u (triggered, accepted, closed, contacted, hours, emails, email_replies, amounts, leads, leads_converted, routed, routed_mrr, control, control_mrr, n)
+		WHERE u.n > 1
+	), trial_months AS MATERIALIZED (
+		-- those without a lead
+		SELECT pql.period_of('month', t.day) AS month, sum(t.trials) - sum(coalesce(d.leads, 0)) AS trials, sum(t.converted) - sum(coalesce(d.leads_converted, 0)) - sum(coalesce(g.tagged, 0)) AS converted,
+			sum(t.trials - coalesce(d.leads, 0)) FILTER (WHERE t.day < pql.local_date(h.since, h.timezone) AND t.day >= pql.local_date(h.since, h.timezone) - 90) AS trials_before,
+			sum(t.converted - coalesce(d.leads_converted, 0) - coalesce(g.tagged, 0)) FILTER (WHERE t.day < pql.local_date(h.since, h.timezone) AND t.day >= pql.local_date(h.since, h.timezone) - 90) AS converted_before
+		FROM here h CROSS JOIN trials t LEFT JOIN days d ON d.day = t.day
+		LEFT JOIN (SELECT g.* FROM reported r CROSS JOIN LATERAL pql.tagged_days(r.model, as_of) g) g ON g.day = t.day
+		GROUP BY 1
+	), lead_months AS MATERIALIZED (
+		SELECT d.member, pql.period_of('month', d.day) AS month, sum(d.triggered) AS triggered, sum(d.accepted) AS accepted, sum(d.closed) AS closed, sum(d.contacted) AS contacted, sum(d.hours) AS hours,
+			sum(d.emails) AS emails, sum(d.email_replies) AS email_replies, sum(d.amounts) AS amounts, sum(d.routed) AS routed, sum(d.routed_mrr) AS routed_mrr, sum(d.control) AS control, sum(d.control_mrr) AS control_mrr
+		FROM days d GROUP BY 1, 2
+	), deal_months AS MATERIALIZED (
+		SELECT v.member, pql.period_of('month', v.day) AS month, sum(v.created) AS created, sum(v.won) AS won, sum(v.expansion) AS expansion, sum(v.new) AS new, sum(v.new_deals) AS new_deals,
+			sum(v.lead_days) AS lead_days, count(v.lead_days) AS lead_deals, sum(v.outbound_days) AS outbound_days, count(v.outbound_days) AS outbound_deals
+		FROM (
+			SELECT d.member, d.created_on AS day, CASE WHEN d.source = 'pql' OR by IS NOT NULL THEN d.amount END AS created, NULL::float8 AS won, NULL::float8 AS expansion, NULL::float8 AS new, NULL::float8 AS new_deals, NULL::float8 AS lead_days, NULL::float8 AS outbound_days
+			FROM deals d WHERE d.created_on IS NOT NULL
+			UNION ALL
+			SELECT d.member, d.won_on, NULL, d.amount, CASE WHEN d.kind = 'expansion' THEN d.amount END, CASE WHEN d.kind = 'new' THEN d.amount END, CASE WHEN d.kind = 'new' THEN 1 END,
+				CASE WHEN d.source = 'pql' THEN d.lead_days WHEN by IS NOT NULL THEN d.days END, CASE WHEN d.source = 'outbound' THEN d.days END
+			FROM deals d WHERE d.won_on IS NOT NULL) v
+		GROUP BY 1, 2
+	), months AS (
+		SELECT m::date AS month, n.member FROM here h CROSS JOIN LATERAL generate_series(h.first_day::timestamp, h.today, '1 month') m
+		CROSS JOIN (SELECT '' AS member WHERE by IS NULL UNION SELECT l.member FROM lead_months l UNION SELECT d.member FROM deal_months d) n
+	), wide AS (
+		SELECT k.member, k.month, l.triggered, l.accepted, l.closed, l.contacted, l.hours, l.emails, l.email_replies, l.amounts, l.routed, l.routed_mrr, l.control, l.control_mrr,
+			lag(l.contacted) OVER w AS contacted_before, lag(l.hours) OVER w AS hours_before, lag(l.emails) OVER w AS emails_before, lag(l.email_replies) OVER w AS email_replies_before,
+			d.created, d.won, d.expansion, d.new, d.new_deals, d.lead_days, d.lead_deals, d.outbound_days, d.outbound_deals
+		FROM months k LEFT JOIN lead_months l ON l.member = k.member AND l.month = k.month LEFT JOIN deal_months d ON d.member = k.member AND d.month = k.month
+		WINDOW w AS (PARTITION BY k.member ORDER BY k.month)
+	)
+	SELECT 'month', w.month, pql.last_day_of('month', w.month), w.member, v.metric, v.value, v.numerator, v.denominator, v.low, v.high, 1::float8, NULL::float8
+	FROM here h CROSS JOIN wide w
+	LEFT JOIN trial_months t ON t.month = w.month
+	LEFT JOIN (SELECT sum(x.trials_before) AS trials, sum(x.converted_before) AS converted FROM trial_months x) b ON true
+	LEFT JOIN (SELECT s.* FROM reported r CROSS JOIN LATERAL pql.survey_gaps(as_of, 'month', r.timezone) s WHERE by IS NULL) s ON s.period = w.month
+	LEFT JOIN LATERAL pql.rate_difference(t.converted::float8, t.trials::float8, b.converted::float8, b.trials::float8) c ON by IS NULL AND pql.local_date(h.since, h.timezone) <= pql.last_day_of('month', w.month)
+	LEFT JOIN LATERAL pql.rate_difference(w.email_replies, w.emails, w.email_replies_before, w.emails_before) e ON true
+	CROSS JOIN LATERAL (VALUES
+		(1, 'pql_volume', NULL::float8, coalesce(w.triggered, 0)::float8, NULL::float8, NULL::float8, NULL::float8), (1, 'pql_to_sql', NULL, coalesce(w.accepted, 0), coalesce(w.triggered, 0), NULL, NULL),
+		(1, 'pql_to_close', NULL, coalesce(w.closed, 0), coalesce(w.triggered, 0), NULL, NULL),
+		(2, 'pipeline_created', NULL, coalesce(CASE WHEN h.any_deal THEN w.created ELSE w.amounts END, 0), NULL, NULL, NULL),
+		(2, 'sales_cycle_days', NULL, w.lead_days, coalesce(w.lead_deals, 0), NULL, NULL), (0, 'sales_cycle_outbound_days', NULL, w.outbound_days, coalesce(w.outbound_deals, 0), NULL, NULL),
+		(0, 'sales_cycle_saving', 1 - w.lead_days / nullif(w.lead_deals, 0) / nullif(w.outbound_days / nullif(w.outbound_deals, 0), 0), NULL, NULL, NULL, NULL),
+		(2, 'acv', NULL, w.new, coalesce(w.new_deals, 0), NULL, NULL),
+		(1, 'incremental_mrr', (coalesce(w.routed_mrr, 0) / nullif(w.routed, 0) - coalesce(w.control_mrr, 0) / nullif(w.control, 0)) * w.routed, NULL, NULL, NULL, NULL),
+		(0, 'expansion_share', NULL, coalesce(w.expansion, 0), coalesce(w.won, 0), NULL, NULL), (0, 'self_serve_change', c.difference, NULL, NULL, c.low, c.high),
+		(1, 'reply_rate_change', e.difference, NULL, NULL, e.low, e.high), (1, 'first_touch_hours_change', w.hours / nullif(w.contacted, 0) - w.hours_before / nullif(w.contacted_before, 0), NULL, NULL, NULL, NULL),
+		(0, 'nps_gap', s.nps_gap, NULL, NULL, s.nps_low, s.nps_high)
+	) v (of, metric, value, numerator, denominator, low, high)
+	WHERE by IS NULL OR v.of = CASE WHEN h.of_deals THEN 2 ELSE 1 END AND (v.numerator <> 0 OR v.denominator <> 0 OR v.value IS NOT NULL);
+END;
+COMMENT ON FUNCTION pql.playbook_counts(timestamptz, text, timestamptz) IS 'The numbers of pql.dashboard_playbook_at.';
+
+CREATE FUNCTION pql.dashboard_playbook_at(as_of timestamptz DEFAULT now(), by text DEFAULT NULL, known_at timestamptz DEFAULT NULL) RETURNS SETOF pql.dashboard_row
+LANGUAGE sql STABLE SET jit = off
+BEGIN ATOMIC
+	SELECT g.*
+	FROM pql.reporting() r
+	CROSS JOIN pql.playbook_counts(as_of, pql.check_dimension(by, ARRAY['tier', 'rep', 'segment', 'model', 'channel', 'variant', 'source', 'kind', 'band']), known_at) c
+	JOIN pql.metric m ON m.dashboard = 'playbook' AND m.metric = c.metric
+	CROSS JOIN LATERAL pql.graded(c, m, pql.local_date(as_of, r.timezone)) g
+	ORDER BY g.grain, g.period, m.position, g.member;
+END;
+COMMENT ON FUNCTION pql.dashboard_playbook_at(timestamptz, text, timestamptz) IS 'What leads bring, by month, as of an instant. by and known_at: as for pql.dashboard_pipeline_at; of deals also source, kind and band (of the amount).';
+
+-- ---- feedback ----
+
+CREATE FUNCTION pql.feedback_tallies(as_of timestamptz, by text, known_at timestamptz, zone text, first_day date, today date, models text[])
+RETURNS TABLE (member text, disposed float8[], accepted float8[], engaged float8[], disqualified float8[], silent float8[])
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+	RETURN QUERY EXECUTE format($q$
+		SELECT l.member,
+			pql.tally(l.disposed_on, 1, $5, $6), pql.tally(l.disposed_on, 1, $5, $6) FILTER (WHERE l.accepted_at IS NOT NULL), pql.tally(l.disposed_on, 1, $5, $6) FILTER (WHERE l.accepted_at IS NULL AND l.engaged_at IS NOT NULL),
+			pql.tally(l.disposed_on, 1, $5, $6) FILTER (WHERE l.disqualified_at IS NOT NULL), pql.tally(l.disposed_on, 1, $5, $6) FILTER (WHERE coalesce(l.accepted_at, l.engaged_at, l.disqualified_at) IS NULL)
+		FROM (SELECT o.*, %s AS member, pql.local_date(o.disposed_at, $4) AS disposed_on FROM %s o%s WHERE o.model = ANY ($7) AND o.disposed_at IS NOT NULL) l
+		GROUP BY l.member$q$,
+		CASE by WHEN 'signal' THEN 's.signal' WHEN 'reason' THEN $f$coalesce(s.reason, 'none')$f$ ELSE 'pql.member_of($3, o.tier, o.rep, o.segment, o.model, o.channel, o.template)' END, pql.outcome_source(as_of, known_at),
+		CASE by WHEN 'signal' THEN $f$ JOIN pql.lead_event e ON e.user_id = o.user_id AND e.lead_id = o.lead_id AND e.event = 'pql_triggered' CROSS JOIN LATERAL jsonb_array_elements_text(e.details -> 'signals_met') s (signal)$f$
+			WHEN 'reason' THEN $f$ CROSS JOIN LATERAL (SELECT e.details ->> 'reason' AS reason FROM pql.lead_event e WHERE e.user_id = o.user_id AND e.lead_id = o.lead_id
+				AND e.event = 'pql_dispositioned' AND e.details ->> 'disposition' = 'disqualified' AND e.occurred_at <= $1 ORDER BY e.event_id LIMIT 1) s$f$ ELSE '' END)
+	USING as_of, known_at, by, zone, first_day, today, models;
+END
+$$;
+COMMENT ON FUNCTION pql.feedback_tallies(timestamptz, text, timestamptz, text, date, date, text[]) IS 'Leads by day for pql.feedback_counts, as pql.pipeline_tallies; by also signal (that was met when the lead was found) and reason (of those disqualified).';
+
+CREATE FUNCTION pql.feedback_counts(as_of timestamptz, by text DEFAULT NULL, known_at timestamptz DEFAULT NULL) RETURNS SETOF pql.counted
+LANGUAGE sql STABLE SET jit = off
+BEGIN ATOMIC
+	WITH here AS MATERIALIZED (
+		SELECT r.model, r.timezone, pql.local_date(as_of, r.timezone) AS today, pql.first_day_shown(as_of, r.timezone) AS first_day FROM pql.reporting() r
+	), disposed AS MATERIALIZED (
+		SELECT t.member, h.first_day - 2 + u.n::int AS day, u.*
+		FROM here h CROSS JOIN LATERAL pql.feedback_tallies(as_of, by, known_at, h.timezone, h.first_day, h.today, pql.pipeline_models()) t
+		CROSS JOIN LATERAL unnest(t.disposed, t.accepted, t.engaged, t.disqualified, t.silent) WITH ORDINALITY u (disposed, accepted, engaged, disqualified, silent, n)
+		WHERE h.first_day IS NOT NULL AND by IS DISTINCT FROM 'template' AND u.n > 1
+	), happened AS MATERIALIZED (
+		SELECT t.member, h.first_day - 2 + u.n::int AS day, u.*
+		FROM here h CROSS JOIN LATERAL (
+			SELECT e.member,
+				pql.tally(e.day, 1, h.first_day, h.today) FILTER (WHERE e.event = 'reply_received') AS replies, pql.tally(e.day, 1, h.first_day, h.today) FILTER (WHERE e.event = 'reply_received' AND e.details ->> 'reply' = 'positive') AS positive,
+				pql.tally(e.day, 1, h.first_day, h.today) FILTER (WHERE e.event = 'outreach_sent' AND e.details ->> 'channel' = 'email') AS emails,
+				pql.tally(pql.local_date((e.details ->> 'emailed_at')::timestamptz, h.timezone), 1, h.first_day, h.today) FILTER (WHERE e.event = 'reply_received' AND e.details ? 'answers') AS answered,
+				pql.tally(e.day, 1, h.first_day, h.today) FILTER (WHERE e.event = 'pql_released') AS released, pql.tally(e.day, 1, h.first_day, h.today) FILTER (WHERE e.event = 'lead_reopened') AS reopened,
+				pql.tally(e.day, 1, h.first_day, h.today) FILTER (WHERE e.event = 'support_lost') AS unsupported
+			FROM (
+				SELECT x.event, x.details, pql.local_date(x.occurred_at, h.timezone) AS day,
+					CASE by WHEN 'template' THEN coalesce(x.details ->> 'template', 'none')
+						ELSE pql.member_of(by, l.tier, coalesce(x.details ->> 'sdr_id', l.rep), l.segment, l.model, coalesce(x.details ->> 'channel', l.channel), l.template) END AS member
+				FROM pql.lead_event x LEFT JOIN LATERAL (SELECT z.* FROM pql.lead z WHERE by <> 'template' AND z.user_id = x.user_id AND z.lead_id = x.lead_id) l ON true
+				WHERE x.event IN ('reply_received', 'outreach_sent', 'pql_released', 'lead_reopened', 'support_lost') AND x.occurred_at <= as_of AND (known_at IS NULL OR x.recorded_at <= known_at)
+					AND h.first_day IS NOT NULL AND (by IN ('signal', 'reason')) IS NOT TRUE
+				OFFSET 0) e
+			GROUP BY e.member) t
+		CROSS JOIN LATERAL unnest(t.replies, t.positive, t.emails, t.answered, t.released, t.reopened, t.unsupported) WITH ORDINALITY u (replies, positive, emails, answered, released, reopened, unsupported, n)
+		WHERE u.n > 1
+	), wide AS (
+		SELECT coalesce(d.member, e.member) AS member, pql.period_of('week', coalesce(d.day, e.day)) AS week, coalesce(sum(d.disposed), 0) AS disposed, coalesce(sum(d.accepted), 0) AS accepted, coalesce(sum(d.engaged), 0) AS engaged,
+			coalesce(sum(d.disqualified), 0) AS disqualified, coalesce(sum(d.silent), 0) AS silent, coalesce(sum(e.replies), 0) AS replies, coalesce(sum(e.positive), 0) AS positive, coalesce(sum(e.emails), 0) AS emails,
+			coalesce(sum(e.answered), 0) AS answered, coalesce(sum(e.released), 0) AS released, coalesce(sum(e.reopened), 0) AS reopened, coalesce(sum(e.unsupported), 0) AS unsupported
+		FROM disposed d FULL JOIN happened e ON e.member = d.member AND e.day = d.day
+		GROUP BY 1, 2
+	)
+	SELECT 'week', w.week, w.week + 6, w.member, v.metric, NULL::float8, v.numerator, v.denominator, NULL::float8, NULL::float8, 1::float8, NULL::float8
+	FROM wide w CROSS JOIN LATERAL (VALUES
+		('dispositioned', w.disposed, NULL::float8), ('acceptance_rate', w.accepted, w.disposed), ('engaged_rate', w.engaged, w.disposed), ('false_positive_rate', w.disqualified, w.disposed), ('no_response_rate', w.silent, w.disposed),
+		('replies', w.replies, NULL), ('positive_reply_rate', w.positive, w.replies), ('reply_rate', w.answered, w.emails), ('released', w.released, NULL), ('reopened', w.reopened, NULL), ('unsupported', w.unsupported, NULL)
+	) v (metric, numerator, denominator)
+	WHERE by IS NULL OR v.numerator <> 0 OR v.denominator <> 0;
+END;
+COMMENT ON FUNCTION pql.feedback_counts(timestamptz, text, timestamptz) IS 'The numbers of pql.dashboard_feedback_at.';
+
+CREATE FUNCTION pql.dashboard_feedback_at(as_of timestamptz DEFAULT now(), by text DEFAULT NULL, known_at timestamptz DEFAULT NULL) RETURNS SETOF pql.dashboard_row
+LANGUAGE sql STABLE SET jit = off
+BEGIN ATOMIC
+	SELECT g.*
+	FROM pql.reporting() r
+	CROSS JOIN pql.feedback_counts(as_of, pql.check_dimension(by, ARRAY['tier', 'rep', 'segment', 'model', 'channel', 'variant', 'template', 'signal', 'reason']), known_at) c
+	JOIN pql.metric m ON m.dashboard = 'feedback' AND m.metric = c.metric
+	CROSS JOIN LATERAL pql.graded(c, m, pql.local_date(as_of, r.timezone)) g
+	ORDER BY g.grain, g.period, m.position, g.member;
+END;
+COMMENT ON FUNCTION pql.dashboard_feedback_at(timestamptz, text, timestamptz) IS 'What sales and customers say of leads, by week, as of an instant. by: also template (of each e-mail), signal (met when the lead was found: which predict, which are noise) and reason (of the disqualified). known_at: as for pql.dashboard_pipeline_at.';

@@ -82,7 +82,7 @@ INSERT INTO pql.metric_definition (section, dashboard, position, metric, title, 
 	('Conversion impact', 'conversion', 1, 'trials', 'Trials, mature', 'Trials whose end and the seven days after it have passed, converted or not. All rates of this dashboard are over these.', 'trials with ends_at + 7 days passed', 'count', 'none', NULL, NULL, NULL, NULL),
 	('Conversion impact', 'conversion', 2, 'open_trials', 'Trials, open', 'Trials that are not mature yet. They count in no rate.', 'the others', 'count', 'none', NULL, NULL, NULL, NULL),
 	('Conversion impact', 'conversion', 3, 'trial_to_paid', 'Trial to paid', 'Trials that were paid for.', 'converted ÷ trials', 'rate', 'none', NULL, NULL, NULL, NULL),
-	('Conversion impact', 'conversion', 4, 'lift', 'Lift over the baseline', 'How much higher trial to paid is than the baseline, as a share of it.', 'trial_to_paid ÷ baseline − 1', 'change', 'range', 0.2, 0.3, NULL, NULL),
+	('Conversion impact', 'conversion', 4, 'lift', 'Lift over the baseline', 'How much higher trial to paid is than the baseline, as a share of it.', 'trial_to_paid ÷ baseline − 1', 'change', 'higher', 0.2, 0.3, NULL, NULL),
 	('Conversion impact', 'conversion', 5, 'routed_trials', 'Routed trials', 'Trials whose lead a rep has got.', 'with routed_at', 'count', 'none', NULL, NULL, NULL, NULL),
 	('Conversion impact', 'conversion', 6, 'routed_conversion', 'Trial to paid, routed', 'Routed trials that were paid for. Against the unrouted this is selection, not effect: the control arm tells what sales add.', 'converted ÷ routed trials', 'rate', 'higher', 0.15, NULL, 0.12, NULL),
 	('Conversion impact', 'conversion', 7, 'unrouted_conversion', 'Trial to paid, unrouted', 'Trials that went to nobody, and were not held out, that were paid for. They shrink to the weaker ones as routing takes the best away.', 'converted ÷ unrouted trials', 'rate', 'none', NULL, NULL, NULL, NULL),
@@ -122,7 +122,7 @@ INSERT INTO pql.metric_definition (section, dashboard, position, metric, title, 
 	('Playbook', 'playbook', 4, 'pipeline_created', 'Pipeline created', 'Amounts of deals from leads, created in the month; without deals, amounts told with meetings.', 'Σ amount', 'money', 'none', NULL, NULL, NULL, NULL),
 	('Playbook', 'playbook', 5, 'sales_cycle_days', 'Sales cycle, from leads', 'Days from the trigger to the close, of deals from leads won in the month.', 'mean days', 'days', 'none', NULL, NULL, NULL, NULL),
 	('Playbook', 'playbook', 6, 'sales_cycle_outbound_days', 'Sales cycle, outbound', 'Days from the creation to the close, of outbound deals won in the month.', 'mean days', 'days', 'none', NULL, NULL, NULL, NULL),
-	('Playbook', 'playbook', 7, 'sales_cycle_saving', 'Sales cycle, shorter by', 'How much shorter it is from leads than outbound.', '1 − sales_cycle_days ÷ sales_cycle_outbound_days', 'change', 'range', 0.5, 0.7, NULL, NULL),
+	('Playbook', 'playbook', 7, 'sales_cycle_saving', 'Sales cycle, shorter by', 'How much shorter it is from leads than outbound.', '1 − sales_cycle_days ÷ sales_cycle_outbound_days', 'change', 'higher', 0.5, 0.7, NULL, NULL),
 	('Playbook', 'playbook', 8, 'acv', 'Annual contract value', 'Amount of new deals won in the month. By source, and by band: SMB below 5,000, mid-market below 50,000, enterprise above.', 'Σ amount ÷ deals', 'money', 'none', NULL, NULL, NULL, NULL),
 	('Playbook', 'playbook', 9, 'incremental_mrr', 'Incremental MRR', 'What sales added, by the control arm: MRR per routed trial less MRR per trial held out, times routed trials; mature trials that started in the month.', '(MRR ÷ routed − MRR ÷ held out) × routed', 'money', 'higher', 0, NULL, NULL, NULL),
 	('Playbook', 'playbook', 10, 'expansion_share', 'Expansion', 'Share of expansion in what was won in the month.', 'expansion ÷ won', 'change', 'range', 0.3, 0.5, NULL, NULL),
@@ -141,7 +141,16 @@ INSERT INTO pql.metric_definition (section, dashboard, position, metric, title, 
 	('Feedback', 'feedback', 8, 'reply_rate', 'Replies to e-mails', 'E-mails sent in the period that were answered, each once.', 'e-mails answered ÷ e-mails sent', 'rate', 'higher', 0.15, NULL, 0.1, NULL),
 	('Feedback', 'feedback', 9, 'released', 'Given back', 'Times that a rep gave a lead back.', 'events pql_released', 'count', 'none', NULL, NULL, NULL, NULL),
 	('Feedback', 'feedback', 10, 'reopened', 'Reopened', 'Leads that showed something new after they had been closed.', 'events lead_reopened', 'count', 'none', NULL, NULL, NULL, NULL),
-	('Feedback', 'feedback', 11, 'unsupported', 'Unsupported', 'Times that corrected data took a lead''s support away.', 'events support_lost', 'count', 'none', NULL, NULL, NULL, NULL);
+	('Feedback', 'feedback', 11, 'unsupported', 'Unsupported', 'Times that corrected data took a lead''s support away.', 'events support_lost', 'count', 'none', NULL, NULL, NULL, NULL),
+
+	('Cohort funnel', 'funnel', 1, 'signup', 'Signed up', 'Mature trials, by the week in which they started; of accounts the first.', 'all', 'rate', 'none', NULL, NULL, NULL, NULL),
+	('Cohort funnel', 'funnel', 2, 'activated', 'Activated', 'Of these, those that met a signal with the stage activated.', 'with activated_at ÷ signed up', 'rate', 'none', NULL, NULL, NULL, NULL),
+	('Cohort funnel', 'funnel', 3, 'sustained', 'Sustained', 'Of these, those that met a signal with the stage sustained.', 'with sustained_at ÷ signed up', 'rate', 'none', NULL, NULL, NULL, NULL),
+	('Cohort funnel', 'funnel', 4, 'qualified', 'Qualified', 'Of these, those that became a lead.', 'leads ÷ signed up', 'rate', 'none', NULL, NULL, NULL, NULL),
+	('Cohort funnel', 'funnel', 5, 'contacted', 'Contacted', 'Of these, those whose person has been written to or called.', 'with contacted_at ÷ signed up', 'rate', 'none', NULL, NULL, NULL, NULL),
+	('Cohort funnel', 'funnel', 6, 'meeting', 'Meeting', 'Of these, those that agreed to meet.', 'with meeting_at ÷ signed up', 'rate', 'none', NULL, NULL, NULL, NULL),
+	('Cohort funnel', 'funnel', 7, 'paid', 'Paid', 'Of these, those that were paid for, with sales or without.', 'converted ÷ signed up', 'rate', 'none', NULL, NULL, NULL, NULL),
+	('Cohort funnel', 'funnel', 8, 'open', 'Open', 'Trials that are not mature yet, and count in no stage.', 'the others', 'count', 'none', NULL, NULL, NULL, NULL);
 
 CREATE TYPE pql.counted AS (grain text, period date, last_day date, member text, metric text, value float8, numerator float8, denominator float8, low float8, high float8, scale float8, target float8);
 COMMENT ON TYPE pql.counted IS 'A metric as it was counted. last_day: of the period. value NULL: numerator ÷ denominator, or of counts and money the numerator. low, high: an interval that is not that of a rate. scale: what the catalogue''s target is to be multiplied by (NULL: it has none here). target: instead of the catalogue''s.';
@@ -241,3 +250,22 @@ BEGIN ATOMIC
 	SELECT coalesce((SELECT p.baseline FROM pql.pilot p WHERE p.model = of_model AND p.started_at <= as_of ORDER BY p.started_at DESC LIMIT 1), 0.08);
 END;
 COMMENT ON FUNCTION pql.baseline(text, timestamptz) IS 'Trial to paid without sales, against which lift is told: that of the latest pilot, else an assumed 8 %.';
+
+CREATE FUNCTION pql.check_subject(subject text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF subject IS NULL OR subject NOT IN ('user', 'account') THEN
+		RAISE EXCEPTION 'a funnel of "%" there is not', subject
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'It is of ''user'' or of ''account''.';
+	END IF;
+	RETURN subject;
+END
+$$;
+COMMENT ON FUNCTION pql.check_subject(text) IS 'user or account; what else there is is an ERROR.';
+
+CREATE FUNCTION pql.first_week(of_model text, today date) RETURNS date
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT pql.period_of('week', greatest(min(s.started_on), today - 1827)) FROM pql.score s WHERE s.model = of_model;
+END;
+COMMENT ON FUNCTION pql.first_week(text, date) IS 'The week of the first trial of a model, at most five years back. NULL: there are none.';

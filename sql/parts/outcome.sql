@@ -76,7 +76,7 @@ $$;
 COMMENT ON FUNCTION pql.note_outcome(pql.lead, text, timestamptz, jsonb) IS 'A lead, as pql.apply_event has left it, with what of an event is counted once and for all.';
 
 CREATE TYPE pql.outcome AS (
-	user_id text, lead_id bigint, model text, started_at timestamptz, account_id text, trial_ends_at timestamptz, triggered_at timestamptz, backfilled boolean,
+	user_id text, lead_id bigint, model text, started_at timestamptz, account_id text, trial_ends_at timestamptz, triggered_at timestamptz, qualified_at timestamptz, backfilled boolean,
 	tier text, segment text, rep text, counts_on date, standing text,
 	queued_at timestamptz, dequeued_at timestamptz, routed_at timestamptz, trigger_due_at timestamptz, sla_due_at timestamptz, taken_at timestamptz,
 	contacted_at timestamptz, contact_hours float8, channel text, template text, touches_ever int, emails int, email_replies int,
@@ -96,7 +96,7 @@ COMMENT ON FUNCTION pql.standing(boolean, boolean, boolean, text) IS 'The part t
 CREATE FUNCTION pql.outcomes_of_leads() RETURNS SETOF pql.outcome
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT l.user_id, l.lead_id, l.model, l.started_at, l.account_id, l.trial_ends_at, l.triggered_at, l.backfilled,
+	SELECT l.user_id, l.lead_id, l.model, l.started_at, l.account_id, l.trial_ends_at, l.triggered_at, l.qualified_at, l.backfilled,
 		l.tier, l.segment, l.rep, l.counts_on, pql.standing(l.routed_at IS NOT NULL, l.state = 'control', l.state = 'queued', l.reason),
 		l.queued_at, l.dequeued_at, l.routed_at, l.trigger_due_at, l.sla_due_at, l.taken_at,
 		l.contacted_at, l.contact_hours, l.channel, l.template, l.touches_ever, l.emails, l.email_replies,
@@ -153,7 +153,7 @@ BEGIN ATOMIC
 		FROM noted n
 		GROUP BY n.user_id, n.lead_id
 	)
-	SELECT s.user_id, s.lead_id, l.model, l.started_at, l.account_id, l.trial_ends_at, l.triggered_at, l.backfilled,
+	SELECT s.user_id, s.lead_id, l.model, l.started_at, l.account_id, l.trial_ends_at, l.triggered_at, l.qualified_at, l.backfilled,
 		s.tier, s.segment, s.rep, s.counts_on, pql.standing(s.routed_at IS NOT NULL, s.held_out > 0, s.last = 'pql_queued', s.reason),
 		s.queued_at, s.dequeued_at, s.routed_at, s.trigger_due_at, s.sla_due_at, s.taken_at,
 		s.contacted_at, s.contact_hours, s.channel, s.template, s.touches_ever, s.emails, s.email_replies,
