@@ -1,7 +1,7 @@
 -- Assignment: which rep gets a lead. Part of every refresh, in the transaction that finds the lead.
 --
--- In order: the account's owner; the rep who has another lead of the account, or of the user; the team that routing names; the
--- team of the segment. Among several the one with the fewest active leads, then the one who has waited longest. Reps are locked
+-- In order: the account's owner; the rep who has another lead of the account, or of the user; the team of the pilot that runs, or that
+-- routing names; the team of the segment. Among several the one with the fewest active leads, then the one who has waited longest. Reps are locked
 -- before their leads are counted, so that two who assign at once cannot both take the last free place of a day.
 
 CREATE FUNCTION pql.first_touch_due(first_touch interval, business boolean, assigned_at timestamptz, opens_at timestamptz, calendar text, timezone text) RETURNS timestamptz
@@ -146,13 +146,14 @@ BEGIN
 		AND (q.waits_for IS NULL OR q.waits_for = c.rep)) w;
 
 	FOR f IN
-		SELECT o AS lead, o.queued_until AS until, r.role, r.team, t.rank, t.first_touch, t.business, a.crm_owner, s.segment, s.team AS segment_team,
+		SELECT o AS lead, o.queued_until AS until, r.role, coalesce(p.team, r.team) AS team, p.segment AS pilot_segment, t.rank, t.first_touch, t.business, a.crm_owner, s.segment, s.team AS segment_team,
 			coalesce(r.role = 'hand_raisers' OR 'hand_raiser' = ANY (o.flags), false) AS hand_raiser,
 			-- nobody has had it since
 			CASE WHEN o.state = 'queued' AND o.assigned_at IS NOT NULL AND o.rep IS NULL THEN (SELECT e.details ->> 'sdr_id' FROM pql.lead_event e WHERE e.user_id = o.user_id AND e.lead_id = o.lead_id AND e.event = 'pql_released'
 				ORDER BY e.event_id DESC LIMIT 1) END AS released_by
 		FROM pql.lead o
 		JOIN pql.routing r ON r.model = o.model
+		LEFT JOIN LATERAL (SELECT x.team, x.segment FROM pql.pilot x WHERE x.model = o.model AND x.started_at <= as_of AND pql.pilot_end(x) > as_of ORDER BY x.started_at DESC LIMIT 1) p ON true
 		LEFT JOIN (SELECT i.model, x.* FROM pql.routing i CROSS JOIN LATERAL pql.tier_rules(i.model) x) t ON t.model = o.model AND t.tier = o.tier
 		LEFT JOIN pql.account a ON a.account_id = o.account_id
 		LEFT JOIN LATERAL (
@@ -207,9 +208,10 @@ BEGIN
 				ELSE
 					reason := CASE WHEN f.hand_raiser THEN 'hand_raiser' WHEN f.team IS NOT NULL THEN 'team' ELSE 'segment' END;
 					of_team := coalesce(f.team, f.segment_team, CASE WHEN f.hand_raiser OR f.segment IS NULL THEN 'sdr' END);
-					IF of_team IS NULL THEN
-						IF (l.state, l.reason) IS DISTINCT FROM ('not_routed', 'automated') THEN
-							l := pql.log_event(l, 'pql_not_routed', as_of, jsonb_build_object('reason', 'automated', 'segment', l.segment));
+					IF of_team IS NULL OR f.pilot_segment <> l.segment AND NOT f.hand_raiser THEN
+						reason := CASE WHEN f.pilot_segment <> l.segment THEN 'outside_pilot' ELSE 'automated' END;
+						IF (l.state, l.reason) IS DISTINCT FROM ('not_routed', reason) THEN
+							l := pql.log_event(l, 'pql_not_routed', as_of, jsonb_build_object('reason', reason, 'segment', l.segment));
 							PERFORM pql.save_lead(l, true);
 						END IF;
 						CONTINUE;

@@ -276,7 +276,7 @@ BEGIN
 		IF l.state = 'not_routed' AND l.reason IS NULL AND (f.routing).role = 'leads'
 			AND pql.held_out(coalesce(l.account_id, l.user_id), (f.routing).control_share, (f.routing).control_salt) THEN
 			l := pql.log_event(l, 'pql_held_out', as_of, jsonb_build_object('share', (f.routing).control_share));
-		ELSIF l.state IN ('not_routed', 'queued') AND (f.routing).model IS NOT NULL AND (l.state = 'queued' OR l.reason IS NULL OR l.reason IN ('tier_not_routed', 'automated')) THEN
+		ELSIF l.state IN ('not_routed', 'queued') AND (f.routing).model IS NOT NULL AND (l.state = 'queued' OR l.reason IS NULL OR l.reason IN ('tier_not_routed', 'automated', 'outside_pilot')) THEN
 			IF f.route IS NOT NULL OR 'hand_raiser' = ANY (l.flags) OR l.assigned_at IS NOT NULL THEN
 				goes_on := true;
 				IF l.state = 'not_routed' AND l.reason IS NULL AND (f.routing).role = 'hand_raisers' THEN

@@ -249,6 +249,7 @@ BEGIN
 	IF unreadable = '{}' THEN
 		PERFORM pql.check_retention(as_of);
 	END IF;
+	PERFORM pql.watch_pilots(as_of);
 END
 $$;
 COMMENT ON FUNCTION pql.finish_refresh(timestamptz, text[]) IS 'What follows when all who are marked have been judged: leads are moved, and what time alone brings is looked at.';
