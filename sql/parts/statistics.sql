@@ -3,7 +3,7 @@
 CREATE FUNCTION pql.wilson(successes float8, trials float8) RETURNS TABLE (low float8, high float8)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
-	SELECT greatest(0, (s.middle - s.reach) / (1 + s.z2 / s.n)), least(1, (s.middle + s.reach) / (1 + s.z2 / s.n))
+	SELECT CASE WHEN successes = 0 THEN 0 ELSE (s.middle - s.reach) / (1 + s.z2 / s.n) END, CASE WHEN successes = s.n THEN 1 ELSE (s.middle + s.reach) / (1 + s.z2 / s.n) END
 	FROM (
 		SELECT q.z2, q.n, q.p + q.z2 / (2 * q.n) AS middle, sqrt(q.z2 * (q.p * (1 - q.p) + q.z2 / (4 * q.n)) / q.n) AS reach
 		-- what is no rate is NULL, so that nothing is divided or rooted that cannot be, in whatever order the planner has it

@@ -360,6 +360,26 @@ SELECT is_empty($$SELECT t.wrong('2026-03-20')$$, 'and followed');
 SELECT matches(t.accounts(), '; r2 a -; r3 a -$', 'from then on');
 SELECT lives_ok($$SELECT pql.disconnect('accounts', 'crm.regions')$$, 'disconnected');
 SELECT is(t.count($$pg_trigger WHERE tgname LIKE 'pql%' AND tgrelid IN ('crm.regions'::regclass, 'crm.regions_a'::regclass, 'crm.regions_b'::regclass)$$), 0::bigint, 'without leaving a trigger');
+-- Surveys and deals -----------------------------------------------------------------------------------
+
+CREATE TABLE crm.answers (who text, at timestamptz, survey text, points int);
+INSERT INTO crm.answers VALUES ('1', '2026-03-01', 'nps', 9), ('1', '2026-03-01', 'csat', 4), ('2', '2026-03-02', NULL, 3), (NULL, '2026-03-02', 'nps', 3), ('3', '2026-03-02', 'nps', NULL);
+SELECT is(t.connect('surveys', 'crm.answers', '{"user_id": "who", "answered_at": "at", "kind": "survey", "score": "points"}'), 'ok: 2', 'surveys: those that say who, when, what and how much');
+INSERT INTO crm.answers VALUES ('2', '2026-03-03', 'nps', 0);
+UPDATE crm.answers SET points = 10 WHERE who = '1' AND survey = 'nps';
+DELETE FROM crm.answers WHERE survey = 'csat';
+SELECT is_empty($$SELECT t.wrong('2026-03-20')$$, 'what changes');
+SELECT is((SELECT string_agg(concat_ws(' ', user_id, kind, score), '; ' ORDER BY user_id) FROM pql.survey), '1 nps 10; 2 nps 0', 'is followed');
+SELECT lives_ok($$SELECT pql.disconnect('surveys', 'crm.answers')$$, 'and let go');
+CREATE TABLE crm.opportunity (id int PRIMARY KEY, account uuid, lead_source text, type text, amount numeric, created date, closed date, stage text);
+INSERT INTO crm.opportunity VALUES (1, NULL, 'outbound', 'new', 9000.5, '2026-02-01', '2026-03-01', 'won'), (2, '00000000-0000-0000-0000-000000000003', NULL, NULL, 500, '2026-02-01', NULL, NULL);
+SELECT is(t.connect('deals', 'crm.opportunity', '{"deal_id": "id", "account_id": "account", "source": "lead_source", "kind": "type", "amount": "amount", "created_at": "created", "closed_at": "closed", "outcome": "stage", "timezone": "UTC"}'), 'ok: 2', 'deals');
+UPDATE crm.opportunity SET closed = '2026-03-05', stage = 'lost' WHERE id = 2;
+DELETE FROM crm.opportunity WHERE id = 1;
+SELECT is_empty($$SELECT t.wrong('2026-03-20')$$, 'as they change');
+SELECT is((SELECT string_agg(concat_ws(' ', deal_id, account_id, amount, closed_at::date, outcome), '; ') FROM pql.deal), '2 00000000-0000-0000-0000-000000000003 500 2026-03-05 lost', 'are followed');
+SELECT lives_ok($$SELECT pql.disconnect('deals', 'crm.opportunity')$$, 'and let go');
+
 SELECT throws_ok($$SELECT pql.follow_inputs(NULL)$$, '22023', 'as_of is no instant', 'as of no time');
 SELECT throws_ok($$SELECT pql.follow_inputs('infinity')$$, '22023', 'as_of is no instant', 'nor of the end of it');
 

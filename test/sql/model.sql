@@ -248,6 +248,8 @@ SELECT * FROM pg_temp.refused('"gate": true', '"gate": "yes"');
 SELECT * FROM pg_temp.refused('"of": "inv", "at_least": 1, "points": 4}', '"of": "inv", "at_least": 1, "points": 4.5}');
 SELECT * FROM pg_temp.refused('"at_least": 3, "points": 2', '"at_least": 3, "points": 1001');
 SELECT * FROM pg_temp.refused('"at_least": 3, "points": 2', '"at_least": 3, "points": 2, "if_unknown": "why"');
+SELECT * FROM pg_temp.refused('"at_least": 3, "points": 2', '"at_least": 3, "points": 2, "stage": "aha"');
+SELECT * FROM pg_temp.refused('"at_least": 3, "points": 2', '"at_least": 3, "last_days": 7, "points": 2, "stage": "sustained"');
 
 -- words that are not there
 SELECT * FROM pg_temp.refused('"of": "inv"', '"of": "invv"');
