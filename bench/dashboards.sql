@@ -22,7 +22,7 @@ SELECT t.*, t.started_at + (2 + 5 * random()) * interval '1 day' AS triggered_at
 FROM t WHERE n % :each = 0;
 INSERT INTO pql.lead (user_id, lead_id, model, started_at, account_id, version, status, state, score, tier, triggered_at, late, backfilled, explanation, trial_ends_at, signals, segment)
 SELECT user_id, lead_id, 'trial', started_at, account_id, 1, 'qualified', CASE WHEN luck < 0.1 THEN 'control' ELSE 'closed' END, 8, tier, triggered_at, false, false,
-	jsonb_build_object('summary', 'Activated day 2; 2 invites day 4; connected Snowflake day 5', 'signals', (SELECT jsonb_agg(jsonb_build_object('signal', 'signal ' || k, 'met', true, 'points', 3, 'value', n, 'threshold', 'at least 1', 'first_met_at', started_at)) FROM generate_series(1, 6) k)),
+	jsonb_build_object('summary', 'Activated day 2; 2 invites day 4; connected Snowflake day 5', 'signals', (SELECT jsonb_agg(jsonb_build_object('signal', 'signal ' || k, 'met', true, 'points', 3, 'value', n, 'threshold', 'at least 1', 'first_met_at', started_at, 'why', 'Somebody else''s time is now involved, and real data makes leaving costly.', 'beware', 'People invite their own second address; a sandbox connection looks the same.')) FROM generate_series(1, 6) k)),
 	started_at + interval '14 days', '{activated,icp_fit,multi_day}', CASE WHEN n % 3 = 0 THEN 'enterprise' ELSE 'mid_market' END
 FROM l;
 INSERT INTO pql.lead_event (user_id, lead_id, event, occurred_at, details)

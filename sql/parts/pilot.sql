@@ -449,7 +449,7 @@ BEGIN
 	SELECT array_agg(format('%s: %s, %s to %s (%s)', b.title, b.rule, b.since, b.until, b.owner) ORDER BY b.since) FILTER (WHERE b.metric IN ('demand_per_rep', 'complaint_rate')),
 		array_agg(format('%s: %s, %s to %s', b.title, b.rule, b.since, b.until) ORDER BY b.since) FILTER (WHERE b.until >= pql.local_date(p.started_at, zone) + 14)
 	INTO stops, late FROM pql.pilot_breaches(p.pilot, as_of) b;
-	SELECT array_agg(format('%s %s is below the minimum of %s', c.value ->> 'title', pql.metric_words((c.value ->> 'value')::float8, c.value ->> 'unit'), pql.metric_words((c.value ->> 'minimum')::float8, c.value ->> 'unit')) ORDER BY c.key)
+	SELECT array_agg(format('%s %s is %s %s', c.value ->> 'title', pql.metric_words((c.value ->> 'value')::float8, c.value ->> 'unit'), CASE c.key WHEN 'complaint_rate' THEN 'not below' ELSE 'below the minimum of' END, pql.metric_words((c.value ->> 'minimum')::float8, c.value ->> 'unit')) ORDER BY c.key)
 			FILTER (WHERE c.value ->> 'status' NOT IN ('inconclusive', 'no_data') AND CASE WHEN c.key = 'complaint_rate' THEN (c.value ->> 'value')::float8 >= (c.value ->> 'minimum')::float8 ELSE (c.value ->> 'value')::float8 < (c.value ->> 'minimum')::float8 END),
 		array_agg(format('%s is not decided: %s, between %s and %s, with a minimum of %s', c.value ->> 'title', coalesce(pql.metric_words((c.value ->> 'value')::float8, c.value ->> 'unit'), 'no data'), coalesce(pql.metric_words((c.value ->> 'low')::float8, c.value ->> 'unit'), '–'),
 				coalesce(pql.metric_words((c.value ->> 'high')::float8, c.value ->> 'unit'), '–'), pql.metric_words((c.value ->> 'minimum')::float8, c.value ->> 'unit')) ORDER BY c.key)

@@ -355,7 +355,8 @@ BEGIN
 		INSERT INTO pql.lead (user_id, model, started_at, number, account_id, version, status, score, tier, triggered_at, qualified_at, late, backfilled, explanation, trial_ends_at, signals, next_at)
 		SELECT j.user_id, j.model, j.started_at, coalesce(l.number, 0) + 1, j.account_id, j.version, j.status, j.score, j.tier, refresh_batch.as_of, j.qualified_at,
 			j.status <> 'qualified' OR j.per_trial AND j.ends_at <= refresh_batch.as_of,
-			coalesce(k.backfill, false), j.explanation, CASE WHEN j.per_trial THEN j.ends_at END, j.signals,
+			-- what the first refresh of all finds too late is history
+			coalesce(k.backfill, false) OR NOT EXISTS (SELECT FROM pql.run r WHERE r.as_of < refresh_batch.as_of) AND (j.status <> 'qualified' OR j.per_trial AND j.ends_at <= refresh_batch.as_of), j.explanation, CASE WHEN j.per_trial THEN j.ends_at END, j.signals,
 			-- what becomes of it is decided when all are judged
 			CASE WHEN EXISTS (SELECT FROM pql.routing r WHERE r.model = j.model) THEN refresh_batch.as_of END
 		FROM judged j

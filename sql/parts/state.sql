@@ -178,6 +178,8 @@ CREATE TABLE pql.lead (
 	PRIMARY KEY (user_id, lead_id),
 	UNIQUE (user_id, model, started_at, number)
 );
+-- kept apart, for a lead changes often and its explanation never
+ALTER TABLE pql.lead ALTER COLUMN explanation SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX lead_by_id ON pql.lead (lead_id);
 CREATE INDEX lead_by_next ON pql.lead (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX lead_by_rep ON pql.lead (rep, counts_on);
@@ -190,7 +192,7 @@ COMMENT ON COLUMN pql.lead.state IS 'What has been done about it. not_routed: no
 COMMENT ON COLUMN pql.lead.triggered_at IS 'as_of of the refresh that found it.';
 COMMENT ON COLUMN pql.lead.qualified_at IS 'When the rule first held; NULL where the model cannot tell.';
 COMMENT ON COLUMN pql.lead.late IS 'The trial was over, or paid for, when it was found.';
-COMMENT ON COLUMN pql.lead.backfilled IS 'Found by going through history; no part of the pipeline''s volume.';
+COMMENT ON COLUMN pql.lead.backfilled IS 'Found by going through history, or by the first refresh of all and late; no part of the pipeline''s volume.';
 COMMENT ON COLUMN pql.lead.unsupported_at IS 'As of when data corrected since do not support it any more; NULL: they do.';
 COMMENT ON COLUMN pql.lead.explanation IS 'Why, as of triggered_at.';
 COMMENT ON COLUMN pql.lead.trial_ends_at IS 'When its trial ends; NULL: it has none.';

@@ -610,7 +610,7 @@ sub check
 	$_->{t} = instant($_->{as_of}) for @steps;
 	$beginning = $steps[0]{t};
 	my ($from, $until) = ($beginning - 4 * DAY, $steps[-1]{t} + 20 * DAY);
-	my ($routing) = rows($db, q{SELECT * FROM pql.routing WHERE model = 'trial'});
+	my ($routing) = rows($db, q{SELECT coalesce(p.team, r.team) AS team, r.ae_from FROM pql.routing r LEFT JOIN pql.pilot p ON p.model = r.model WHERE r.model = 'trial'});
 	($team, $ae_from) = @$routing{qw(team ae_from)};
 	# the model's own words
 	%rank = map { $_->{tier} => $_->{n} } rows($db, q{SELECT t.value->>'tier' AS tier, t.ordinality AS n FROM pql.active_model m, jsonb_array_elements(m.document->'tiers') WITH ORDINALITY t WHERE m.model = 'trial'});

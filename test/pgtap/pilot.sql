@@ -28,6 +28,7 @@ SELECT 'h' || n, v.started_at + e.after, e.event, e.properties FROM generate_ser
 	(VALUES ('1 hour'::interval, 'activation_complete', '{}'::jsonb), ('1 day', 'invite_sent', '{"invitee_email": "a@b.example"}'), ('2 days', 'integration_connected', '{"integration_type": "warehouse"}'),
 		('2 days', 'session_start', '{}'), ('3 days', 'page_view', '{"page_path": "/pricing"}'), ('5 days', 'page_view', '{"page_path": "/pricing"}'), ('4 days', 'session_start', '{}'), ('6 days', 'session_start', '{}')) e (after, event, properties);
 SELECT t.refresh('2026-03-02 07:00') \g /dev/null
+SELECT is((SELECT ROW(count(*), count(*) FILTER (WHERE l.late), count(*) FILTER (WHERE l.late <> l.backfilled))::text FROM pql.lead l), '(40,37,0)', 'what the first refresh of all finds too late is history');
 SELECT is(t.ready('activation_rate'), 'ok | 100.0 % of 32 trials of 90 days', 'the activation rate is measured');
 SELECT is(t.ready('accounts'), 'ok | 1000', 'and accounts are counted');
 SELECT is(t.ready('baseline'), 'ok | trials since 2025-11-12', 'there is history to compare with');
