@@ -49,16 +49,6 @@ typedef struct Funnel
 	Week *week;
 } Funnel;
 
-static MemoryContext
-context_of(FunctionCallInfo fcinfo)
-{
-	MemoryContext context;
-
-	if (!AggCheckCallContext(fcinfo, &context))
-		elog(ERROR, "aggregate function called in non-aggregate context");
-	return context;
-}
-
 static Funnel *
 new_funnel(MemoryContext context, DateADT first, int n)
 {
@@ -94,7 +84,7 @@ PG_FUNCTION_INFO_V1(pql_funnel_add);
 Datum
 pql_funnel_add(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = context_of(fcinfo);
+	MemoryContext context = pql_aggregate_context(fcinfo);
 	Funnel *f = PG_ARGISNULL(0) ? begin(fcinfo, context) : (Funnel *) PG_GETARG_POINTER(0);
 	int64 days;
 	Week *w;
@@ -134,7 +124,7 @@ PG_FUNCTION_INFO_V1(pql_funnel_combine);
 Datum
 pql_funnel_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = context_of(fcinfo);
+	MemoryContext context = pql_aggregate_context(fcinfo);
 	Funnel *f = PG_ARGISNULL(0) ? NULL : (Funnel *) PG_GETARG_POINTER(0);
 	const Funnel *other = PG_ARGISNULL(1) ? NULL : (const Funnel *) PG_GETARG_POINTER(1);
 

@@ -36,8 +36,8 @@ typedef struct Medians
 	PqlAmounts *day;
 } Medians;
 
-static MemoryContext
-context_of(FunctionCallInfo fcinfo)
+MemoryContext
+pql_aggregate_context(FunctionCallInfo fcinfo)
 {
 	MemoryContext context;
 
@@ -91,7 +91,7 @@ pql_tally_add(PG_FUNCTION_ARGS)
 
 	if (t == NULL)
 	{
-		MemoryContext context = context_of(fcinfo);
+		MemoryContext context = pql_aggregate_context(fcinfo);
 
 		t = MemoryContextAlloc(context, sizeof(Tally));
 		t->n = places(fcinfo);
@@ -157,7 +157,7 @@ pql_tally_combine(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(t);
 	if (t == NULL)
 	{
-		MemoryContext context = context_of(fcinfo);
+		MemoryContext context = pql_aggregate_context(fcinfo);
 
 		t = MemoryContextAlloc(context, sizeof(Tally));
 		t->n = other->n;
@@ -266,7 +266,7 @@ PG_FUNCTION_INFO_V1(pql_tally_keep);
 Datum
 pql_tally_keep(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = context_of(fcinfo);
+	MemoryContext context = pql_aggregate_context(fcinfo);
 	Medians *m = PG_ARGISNULL(0) ? NULL : (Medians *) PG_GETARG_POINTER(0);
 	float8 amount;
 	int place;
@@ -291,7 +291,7 @@ PG_FUNCTION_INFO_V1(pql_tally_median_combine);
 Datum
 pql_tally_median_combine(PG_FUNCTION_ARGS)
 {
-	MemoryContext context = context_of(fcinfo);
+	MemoryContext context = pql_aggregate_context(fcinfo);
 	Medians *m = PG_ARGISNULL(0) ? NULL : (Medians *) PG_GETARG_POINTER(0);
 	const Medians *other = PG_ARGISNULL(1) ? NULL : (const Medians *) PG_GETARG_POINTER(1);
 

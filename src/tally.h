@@ -4,6 +4,7 @@
 #ifndef PQL_TALLY_H
 #define PQL_TALLY_H
 
+#include "fmgr.h"
 #include "lib/stringinfo.h"
 
 typedef struct PqlAmounts
@@ -12,6 +13,9 @@ typedef struct PqlAmounts
 	int room;
 	float8 *amount; /* NULL: none yet */
 } PqlAmounts;
+
+/* Where the state of the aggregate that is being called lives. */
+extern MemoryContext pql_aggregate_context(FunctionCallInfo fcinfo);
 
 extern void pql_keep_amounts(MemoryContext context, PqlAmounts *a, const float8 *amounts, int n);
 

@@ -34,6 +34,9 @@ BEGIN
 	CROSS JOIN (SELECT pql.paused() AS reason) p
 	CROSS JOIN (SELECT count(*) AS reps FROM pql.rep x WHERE x.active) c
 	CROSS JOIN (SELECT count(*) AS stuck FROM pql.lead x WHERE x.state = 'queued' AND x.reason = 'no_rep') q;
+	RETURN QUERY SELECT 'pilot ' || p.pilot, CASE WHEN b.breaches IS NULL THEN 'ok' ELSE 'warn' END, format('until %s%s', to_char(pql.pilot_end(p), 'YYYY-MM-DD'), '; in breach: ' || b.breaches), CASE WHEN b.breaches IS NOT NULL THEN format('SELECT * FROM pql.pilot_breaches(%L);', p.pilot) END
+	FROM pql.pilot p CROSS JOIN LATERAL (SELECT string_agg(DISTINCT x.metric, ', ' ORDER BY x.metric) AS breaches FROM pql.pilot_breach x WHERE x.pilot = p.pilot) b
+	WHERE p.started_at <= clock_timestamp() AND pql.pilot_end(p) > clock_timestamp() ORDER BY p.pilot;
 	RETURN QUERY SELECT 'alerts', CASE WHEN a.failed > 0 THEN 'error' WHEN a.oldest > promised THEN 'warn' ELSE 'ok' END,
 		format('%s wait%s', a.waiting, CASE WHEN a.failed > 0 THEN format(', %s were given up', a.failed) WHEN a.oldest > promised THEN format(', the oldest for %s', date_trunc('second', a.oldest)) END),
 		CASE WHEN a.failed > 0 THEN 'pql.alert.last_error tells why; SELECT pql.retry_alert(alert_id) when it is mended.' WHEN a.oldest > promised THEN 'Is a relay running, and the channel not paused?' END
@@ -59,4 +62,4 @@ BEGIN
 	FROM pql.source s WHERE s.input <> 'events' AND s.disconnected_at IS NULL ORDER BY s.input, s.connected_at, s.relation;
 END
 $$;
-COMMENT ON FUNCTION pql.health() IS 'Is all well? The last refresh, what waits for the next, whether one is scheduled, whether leads reach reps and alerts people, and whether sources can be read and are watched. status: ok, none (there is no such thing, which may be as wanted), warn, error.';
+COMMENT ON FUNCTION pql.health() IS 'Is all well? The last refresh, what waits for the next, whether one is scheduled, whether leads reach reps and alerts people, what pilots run, and whether sources can be read and are watched. status: ok, none (there is no such thing, which may be as wanted), warn, error.';

@@ -40,6 +40,11 @@ SELECT matches(t.health('alerts'), '^warn 1 wait, the oldest for 00:20:0\d$', 'n
 UPDATE pql.alert SET failed_at = clock_timestamp();
 SELECT is(t.health('alerts'), 'error 0 wait, 1 were given up', 'or it could not be');
 SELECT is(t.health('activities'), NULL, 'nothing comes from a CRM');
+INSERT INTO pql.pilot (pilot, model, started_at) VALUES ('now', 'trial', now() - interval '1 day'), ('then', 'trial', now() - interval '60 days');
+SELECT matches(t.health('pilot now'), '^ok until \d{4}-\d\d-\d\d$', 'a pilot that runs');
+SELECT is(t.health('pilot then'), NULL, 'and none that is over');
+INSERT INTO pql.pilot_breach (pilot, metric, since, noted_at, rule, done) VALUES ('now', 'demand_per_rep', now(), now(), 'too many', 'told');
+SELECT matches(t.health('pilot now'), '^warn until \S+; in breach: demand_per_rep$', 'one that is in breach');
 INSERT INTO pql.activity (activity_id, refused) VALUES ('1', 'no');
 SELECT is(t.health('activities'), 'warn 0 applied, 1 refused', 'what cannot be applied is counted');
 
