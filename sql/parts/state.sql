@@ -72,7 +72,8 @@ CREATE TABLE pql.score (
 	changed_at timestamptz NOT NULL,
 	PRIMARY KEY (user_id, model, started_at)
 );
-CREATE INDEX score_by_start ON pql.score (model, started_on);
+-- by the day first: who looks up a user is not to be led here by the model
+CREATE INDEX score_by_start ON pql.score (started_on, model);
 CREATE INDEX score_by_next_change ON pql.score (next_change_at) WHERE next_change_at IS NOT NULL;
 COMMENT ON TABLE pql.score IS 'The verdict on every subject as of the last refresh. A row is written only when it differs.';
 COMMENT ON COLUMN pql.score.started_at IS '-infinity: the start is not known.';
