@@ -68,6 +68,10 @@ BEGIN
 	IF monday > today THEN
 		RAISE EXCEPTION 'the week of % has not begun', monday USING ERRCODE = 'invalid_parameter_value', HINT = 'SELECT * FROM pql.weekly_review(); is about the last one.';
 	END IF;
+	IF NOT EXISTS (SELECT FROM pql.lead_event e WHERE e.event = 'pql_triggered' AND e.occurred_at < instant) THEN
+		RETURN QUERY SELECT 'advice', 'no_leads', NULL::float8, NULL::float8, NULL::float8, NULL::float8, 'no_data', format('There were no leads by %s. Leads come of pql.refresh(), and go to reps once routing is started: SELECT pql.start_routing(%L);', pql.local_date(instant, zone), coalesce(of_model, 'trial'));
+		RETURN;
+	END IF;
 	RETURN QUERY SELECT 'volume', coalesce(d.member, 'all'), d.value, d.numerator, d.denominator, d.target, d.status, format('%s leads assigned', d.numerator)
 		FROM pql.dashboard_guardrails_at(instant, 'rep') d WHERE d.metric = 'utilisation' AND d.period = monday;
 	RETURN QUERY SELECT 'acceptance', d.metric, d.value, d.numerator, d.denominator, d.target, d.status, d.title

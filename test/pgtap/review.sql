@@ -22,6 +22,7 @@ SELECT is(t.said('actions', '2026-03-12 12:00'), 'ask r8''s rep inconclusive (An
 SELECT matches(t.said('advice'), '^acceptance_rate 2/6 inconclusive \(Tighten: .*\); sla_compliance 7/10 inconclusive \(Find out why first touches are late', 'advice');
 SELECT matches((SELECT string_agg(note, '') FROM pql.weekly_review('2026-03-31', '2026-04-06 12:00') WHERE item = 'recalibrate'), '^A quarter has begun: recalibrate the model "trial"', 'in the first week of a quarter it reminds');
 SELECT is_empty($$SELECT FROM pql.weekly_review('2026-03-10', '2026-04-06 12:00') WHERE item = 'recalibrate'$$, 'else not');
+SELECT is((SELECT string_agg(section || ' ' || item || ' ' || status, '; ') FROM pql.weekly_review('2026-02-02', '2026-04-06')), 'advice no_leads no_data', 'before the first lead it says what to do');
 SELECT matches(t.error($$SELECT * FROM pql.weekly_review('2026-05-01', '2026-04-06')$$), '^22023 . the week of 2026-04-27 has not begun', 'a week to come');
 SELECT matches(t.error($$SELECT pql.note_action(' ')$$), '^22004 . an action needs words', 'an action without words');
 
