@@ -35,7 +35,7 @@ BEGIN
 		CROSS JOIN pql.%I($2, $3, $4) c
 		JOIN pql.metric m ON m.dashboard = $1 AND m.metric = c.metric
 		CROSS JOIN LATERAL pql.graded(c, m, pql.local_date($2, r.timezone)) g
-		ORDER BY g.grain, g.period, m.position, g.member$q$, name || '_counts') USING name, as_of, by, known_at;
+		ORDER BY g.grain, g.period, m.position, g.member$q$, name || '_counts') USING name, pql.check_instant(as_of), by, known_at;
 END
 $$;
 COMMENT ON FUNCTION pql.dashboard_at(text, timestamptz, text, timestamptz) IS 'What a dashboard''s function of counts has found, judged and in the order of the catalogue.';

@@ -247,9 +247,27 @@ COMMENT ON FUNCTION pql.is_mature(timestamptz, timestamptz, timestamptz) IS 'Hav
 CREATE FUNCTION pql.baseline(of_model text, as_of timestamptz) RETURNS float8
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT coalesce((SELECT p.baseline FROM pql.pilot p WHERE p.model = of_model AND p.started_at <= as_of ORDER BY p.started_at DESC LIMIT 1), 0.08);
+	SELECT coalesce((
+		SELECT coalesce(p.baseline, (
+			SELECT nullif(avg((s.converted_at <= as_of IS TRUE)::int), 0)::float8 FROM pql.score s
+			-- looked up by day
+			WHERE s.model = of_model AND s.started_on >= pql.local_date(p.started_at, 'UTC') - 1 AND s.started_on <= pql.local_date(p.started_at, 'UTC') + 15
+				AND s.started_at >= p.started_at AND s.started_at < p.started_at + '336 hours'::interval AND pql.is_mature(s.started_at, s.ends_at, as_of)
+				AND NOT EXISTS (SELECT FROM pql.lead l WHERE l.user_id = s.user_id AND l.model = s.model AND l.started_at = s.started_at AND l.routed_at <= as_of)))
+		FROM pql.pilot p WHERE p.model = of_model AND p.started_at <= as_of ORDER BY p.started_at DESC LIMIT 1), 0.08);
 END;
-COMMENT ON FUNCTION pql.baseline(text, timestamptz) IS 'Trial to paid without sales, against which lift is told: that of the latest pilot, else an assumed 8 %.';
+COMMENT ON FUNCTION pql.baseline(text, timestamptz) IS 'Trial to paid without sales, against which lift is told: that of the latest pilot, or else of the mature trials of its first two weeks that were not routed; where nothing is known, an assumed 8 %.';
+
+CREATE FUNCTION pql.check_instant(as_of timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF as_of IS NULL OR NOT isfinite(as_of) THEN
+		RAISE EXCEPTION 'as_of is no instant' USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out for now, or write ''2026-10-01''.';
+	END IF;
+	RETURN as_of;
+END
+$$;
+COMMENT ON FUNCTION pql.check_instant(timestamptz) IS 'The instant; NULL and infinite ones are an ERROR.';
 
 CREATE FUNCTION pql.check_subject(subject text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

@@ -200,6 +200,15 @@ SELECT is_empty(format('SELECT * FROM t.wide(%L)', v), v || '_wide says the same
 SELECT is_empty($$SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns c WHERE c.table_schema = 'pql' AND (c.table_name LIKE 'dashboard%' OR c.table_name LIKE 'cohort_funnel%' OR c.table_name = 'metric')
 	AND c.data_type NOT IN ('text', 'integer', 'double precision', 'boolean', 'date', 'timestamp with time zone')$$, 'views have the types that every driver knows');
 SELECT matches(t.error($$SELECT * FROM pql.dashboard_pipeline_at(now(), 'colour')$$), '^22023 . this dashboard cannot be split by "colour" . Split it by tier, rep, segment, model, channel, variant', 'a dimension that there is not');
+SELECT is(t.error(format('SELECT * FROM pql.%s_at(%L)', d, i)), '22023 | as_of is no instant | Leave it out for now, or write ''2026-10-01''.', d || ' as of ' || coalesce(i, 'nothing'))
+FROM unnest(ARRAY['dashboard_pipeline', 'dashboard_playbook', 'cohort_funnel']) d, unnest(ARRAY[NULL, 'infinity', '-infinity']) i;
+SELECT is_empty($$SELECT * FROM pql.dashboard_pipeline_at('2020-01-01')$$, 'before the first lead there is nothing');
+-- trials of the first two weeks that were not routed are the baseline of a pilot that names none: x2, c6, c24, u1-u8 and v1-v5, of which x2, c6, u1 and v1 paid
+SELECT is(pql.baseline('trial', '2026-04-06'), 0.08::float8, 'without a pilot 8 % are assumed');
+INSERT INTO pql.pilot (pilot, model, started_at) VALUES ('spring', 'trial', '2026-03-02 08:00');
+SELECT is(round(pql.baseline('trial', '2026-04-06')::numeric, 6), round(4 / 16.0, 6), 'with one, those that were not routed tell it');
+UPDATE pql.pilot SET baseline = 0.2;
+SELECT is(pql.baseline('trial', '2026-04-06'), 0.2::float8, 'or the pilot itself');
 SELECT matches(t.error($$SELECT * FROM pql.cohort_funnel_at(now(), 'team')$$), '^22023 . a funnel of "team" there is not', 'a subject that there is not');
 
 SELECT * FROM finish();
