@@ -22,6 +22,7 @@
 --   pilot.loaded      what came when, of what matters for routing and writing (owners, opt-outs, conversions, ends of trials)
 --   pilot.action      what pql.next_actions_at said at 8, 14 and 20 o'clock
 --   pilot.message     what was ready to be sent for each first touch
+--   pilot.kept        what dashboards showed at the refreshes that follow the instants of -v keep='{…}' (none unless told)
 
 \if :{?step}
 \else
@@ -42,6 +43,10 @@
 \if :{?share}
 \else
 	\set share 1
+\endif
+\if :{?keep}
+\else
+	\set keep '{}'
 \endif
 \set beginning '2026-10-05 00:00+00'
 
@@ -151,6 +156,26 @@ CREATE TABLE pilot.action AS SELECT now() AS as_of, a.rep, a.lead_id, a.action, 
 
 -- What was there to send for each first touch.
 CREATE TABLE pilot.message (lead_id bigint NOT NULL, at timestamptz NOT NULL, template text, recipient text, subject text, body text);
+
+-- What dashboards showed, and when that was by the clock that notes events.
+CREATE TABLE pilot.to_keep AS SELECT unnest(:'keep'::timestamptz[]) AS at;
+CREATE TABLE pilot.kept (as_of timestamptz NOT NULL, known_at timestamptz NOT NULL, dashboard text NOT NULL, grain text NOT NULL, period date NOT NULL,
+	metric text NOT NULL, value float8, numerator float8, denominator float8);
+CREATE FUNCTION pilot.shown(at timestamptz, known_at timestamptz)
+RETURNS TABLE (dashboard text, grain text, period date, metric text, value float8, numerator float8, denominator float8)
+LANGUAGE sql STABLE AS $$
+	SELECT 'pipeline', d.grain, d.period, d.metric, d.value, d.numerator, d.denominator FROM pql.dashboard_pipeline_at(at, known_at => known_at) d
+	UNION ALL SELECT 'conversion', d.grain, d.period, d.metric, d.value, d.numerator, d.denominator FROM pql.dashboard_conversion_at(at, known_at => known_at) d
+	UNION ALL SELECT 'guardrails', d.grain, d.period, d.metric, d.value, d.numerator, d.denominator FROM pql.dashboard_guardrails_at(at, known_at => known_at) d
+	UNION ALL SELECT 'playbook', d.grain, d.period, d.metric, d.value, d.numerator, d.denominator FROM pql.dashboard_playbook_at(at, known_at => known_at) d
+	UNION ALL SELECT 'feedback', d.grain, d.period, d.metric, d.value, d.numerator, d.denominator FROM pql.dashboard_feedback_at(at, known_at => known_at) d
+	UNION ALL
+	SELECT f.dashboard, d.grain, d.period, d.metric || v.suffix, v.value, v.numerator, v.denominator
+	FROM (VALUES ('funnel', 'user'), ('funnel of accounts', 'account')) f (dashboard, subject) CROSS JOIN pql.cohort_funnel_at(at, f.subject, known_at) d
+	CROSS JOIN LATERAL (VALUES ('', d.value, d.numerator, d.denominator), (':median_days', d.median_days, NULL, NULL), (':mean_days', d.mean_days, NULL, NULL))
+		v (suffix, value, numerator, denominator)
+	WHERE v.suffix = '' OR d.metric NOT IN ('signup', 'open')
+$$;
 
 CREATE FUNCTION pilot.log_position() RETURNS bigint
 LANGUAGE sql VOLATILE
@@ -377,6 +402,9 @@ BEGIN
 		COMMIT;
 		CALL pql.refresh(as_of);
 		INSERT INTO pilot.refreshed VALUES (as_of, loaded, before, pilot.log_position());
+		IF EXISTS (SELECT FROM pilot.to_keep k WHERE k.at > loaded AND k.at <= as_of) THEN
+			INSERT INTO pilot.kept SELECT as_of, n.now, s.* FROM (SELECT clock_timestamp() AS now) n CROSS JOIN pilot.shown(as_of, NULL) s;
+		END IF;
 		IF pilot.log_position() > seen THEN
 			PERFORM pilot.react(seen);
 			seen := pilot.log_position();
