@@ -20,10 +20,10 @@ CREATE TEMP TABLE l AS
 SELECT t.*, t.started_at + (2 + 5 * random()) * interval '1 day' AS triggered_at, CASE WHEN n % 4 = 0 THEN 'high' ELSE 'medium' END AS tier, 'rep' || 1 + n % 20 || '@sales.example' AS rep,
 	row_number() OVER (ORDER BY n) AS lead_id, random() AS luck, 2 + random() * 4 AS hours
 FROM t WHERE n % :each = 0;
-INSERT INTO pql.lead (user_id, lead_id, model, started_at, account_id, version, status, state, score, tier, triggered_at, late, backfilled, explanation, trial_ends_at, signals, segment)
+INSERT INTO pql.lead (user_id, lead_id, model, started_at, account_id, version, status, state, score, tier, triggered_at, late, backfilled, explanation, trial_ends_at, trial_converted_at, signals, segment)
 SELECT user_id, lead_id, 'trial', started_at, account_id, 1, 'qualified', CASE WHEN luck < 0.1 THEN 'control' ELSE 'closed' END, 8, tier, triggered_at, false, false,
 	jsonb_build_object('summary', 'Activated day 2; 2 invites day 4; connected Snowflake day 5', 'signals', (SELECT jsonb_agg(jsonb_build_object('signal', 'signal ' || k, 'met', true, 'points', 3, 'value', n, 'threshold', 'at least 1', 'first_met_at', started_at, 'why', 'Somebody else''s time is now involved, and real data makes leaving costly.', 'beware', 'People invite their own second address; a sandbox connection looks the same.')) FROM generate_series(1, 6) k)),
-	started_at + interval '14 days', '{activated,icp_fit,multi_day}', CASE WHEN n % 3 = 0 THEN 'enterprise' ELSE 'mid_market' END
+	started_at + interval '14 days', converted_at, '{activated,icp_fit,multi_day}', CASE WHEN n % 3 = 0 THEN 'enterprise' ELSE 'mid_market' END
 FROM l;
 INSERT INTO pql.lead_event (user_id, lead_id, event, occurred_at, details)
 SELECT l.user_id, l.lead_id, e.event, e.at, e.details
@@ -43,8 +43,8 @@ FROM l CROSS JOIN LATERAL (
 ) e
 ORDER BY e.at, l.lead_id;
 CREATE TEMP TABLE o AS SELECT * FROM pql.outcomes_of_log('infinity');
-UPDATE pql.lead d SET (tier, segment, rep, counts_on, queued_at, dequeued_at, routed_at, trigger_due_at, sla_due_at, taken_at, contacted_at, contact_hours, channel, template, touches_ever, emails, email_replies, answered_at, declined_at, complained_at, meeting_at, amount, disposed_at, accepted_at, engaged_at, disqualified_at, ended_at, converted_at, mrr, conversion_source, influence, conversion_touches)
-	= (o.tier, o.segment, o.rep, o.counts_on, o.queued_at, o.dequeued_at, o.routed_at, o.trigger_due_at, o.sla_due_at, o.taken_at, o.contacted_at, o.contact_hours, o.channel, o.template, o.touches_ever, o.emails, o.email_replies, o.answered_at, o.declined_at, o.complained_at, o.meeting_at, o.amount, o.disposed_at, o.accepted_at, o.engaged_at, o.disqualified_at, o.ended_at, o.converted_at, o.mrr, o.conversion_source, o.influence, o.conversion_touches)
+UPDATE pql.lead d SET (tier, segment, rep, counts_on, queued_at, dequeued_at, routed_at, trigger_due_at, sla_due_at, taken_at, contacted_at, contact_hours, channel, template, touches_ever, emails, email_replies, answered_at, declined_at, complained_at, meeting_at, amount, disposed_at, accepted_at, engaged_at, disqualified_at, ended_at, converted_at, mrr, conversion_source, conversion_touches)
+	= (o.tier, o.segment, o.rep, o.counts_on, o.queued_at, o.dequeued_at, o.routed_at, o.trigger_due_at, o.sla_due_at, o.taken_at, o.contacted_at, o.contact_hours, o.channel, o.template, o.touches_ever, o.emails, o.email_replies, o.answered_at, o.declined_at, o.complained_at, o.meeting_at, o.amount, o.disposed_at, o.accepted_at, o.engaged_at, o.disqualified_at, o.ended_at, o.converted_at, o.mrr, o.conversion_source, o.conversion_touches)
 FROM o WHERE o.lead_id = d.lead_id;
 INSERT INTO pql.survey (user_id, answered_at, kind, score) SELECT user_id, started_at + interval '10 days', 'nps', n % 11 FROM t WHERE n % 100 = 0;
 INSERT INTO pql.deal (deal_id, user_id, source, kind, amount, created_at, closed_at) SELECT 'd' || n, user_id, CASE WHEN n % 3 = 0 THEN 'outbound' END, CASE WHEN n % 2 = 0 THEN 'new' ELSE 'expansion' END, 1000 + n % 60000, started_at + interval '9 days', started_at + interval '40 days' FROM l WHERE luck > 0.9;

@@ -438,7 +438,7 @@ ANALYZE pql.event, pql.person, pql.account, pql.trial, pql.fact, pql.change;
 CALL pql.refresh(:'beginning');
 ANALYZE pql.state, pql.score, pql.change, pql.lead, pql.lead_event;
 INSERT INTO pilot.refreshed SELECT :'beginning', '-infinity', 0, pilot.log_position();
-SELECT FROM pql.start_pilot('october', 'trial', team => 'sdr', days => :days, control_share => 0.1, as_of => :'beginning') \g /dev/null
+SELECT FROM pql.start_pilot('october', 'trial', team => 'sdr', days => :days, control_share => 0.1, baseline => 0.08, as_of => :'beginning') \g /dev/null
 UPDATE pql.routing SET ae_from = 2500;
 -- Autovacuum comes once in a real minute; here a day passes in a second, and is swept up after.
 SELECT v.command FROM generate_series(0, :days - 1) d CROSS JOIN LATERAL (VALUES

@@ -14,16 +14,16 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.trial_days(text, timestamptz) IS 'Trials of a model by the local date of their start: how many are mature, how many are not yet, and how many of the mature were paid for.';
 
-CREATE FUNCTION pql.tagged_days(of_model text, as_of timestamptz) RETURNS TABLE (day date, tagged bigint)
+CREATE FUNCTION pql.tagged_days(of_model text, as_of timestamptz) RETURNS TABLE (day date, tagged bigint, mrr float8)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT s.started_on, count(*)
+	SELECT s.started_on, count(*), sum(t.mrr)
 	FROM pql.trial t JOIN pql.score s ON s.user_id = t.user_id AND s.model = of_model AND s.started_at = t.started_at
 	WHERE t.conversion_source = 'sales_assisted' AND s.converted_at <= as_of AND pql.is_mature(s.started_at, s.ends_at, as_of)
 		AND NOT EXISTS (SELECT FROM pql.lead l WHERE l.user_id = s.user_id AND l.model = s.model AND l.started_at = s.started_at AND l.triggered_at <= as_of)
 	GROUP BY 1;
 END;
-COMMENT ON FUNCTION pql.tagged_days(text, timestamptz) IS 'Mature trials without a lead of which billing says that sales had a part in the payment.';
+COMMENT ON FUNCTION pql.tagged_days(text, timestamptz) IS 'Mature trials without a lead of which billing says that sales had a part in the payment, and their MRR.';
 
 CREATE FUNCTION pql.conversion_tallies(as_of timestamptz, by text, known_at timestamptz, zone text, first_day date, today date, models text[], of_model text)
 RETURNS TABLE (member text, leads float8[], leads_converted float8[], routed float8[], routed_converted float8[], control float8[], control_converted float8[], contacted float8[], meetings float8[], touched float8[], engaged float8[], assisted_contacted float8[], touches float8[], emails float8[], email_replies float8[], assisted float8[], mrr float8[])
@@ -68,7 +68,7 @@ BEGIN ATOMIC
 			WITH ORDINALITY u (leads, leads_converted, routed, routed_converted, control, control_converted, contacted, meetings, touched, engaged, assisted_contacted, touches, emails, email_replies, assisted, mrr, n)
 		WHERE u.n > 1
 	), by_day AS (
-		SELECT coalesce(d.member, '') AS member, coalesce(d.day, t.day) AS day, t.trials, t.open, t.converted, g.tagged,
+		SELECT coalesce(d.member, '') AS member, coalesce(d.day, t.day) AS day, t.trials, t.open, t.converted, g.tagged, g.mrr AS tagged_mrr,
 			d.leads, d.leads_converted, d.routed, d.routed_converted, d.control, d.control_converted, d.contacted, d.meetings, d.touched, d.engaged, d.assisted_contacted, d.touches, d.emails, d.email_replies, d.assisted, d.mrr
 		FROM days d FULL JOIN trials t ON t.day = d.day
 		LEFT JOIN (SELECT g.* FROM here h CROSS JOIN LATERAL pql.tagged_days(h.model, as_of) g WHERE by IS NULL) g ON g.day = coalesce(d.day, t.day)
@@ -78,7 +78,7 @@ BEGIN ATOMIC
 			coalesce(sum(d.leads), 0) AS leads, coalesce(sum(d.leads_converted), 0) AS leads_converted, coalesce(sum(d.routed), 0) AS routed, coalesce(sum(d.routed_converted), 0) AS routed_converted,
 			coalesce(sum(d.control), 0) AS control, coalesce(sum(d.control_converted), 0) AS control_converted, coalesce(sum(d.contacted), 0) AS contacted, coalesce(sum(d.meetings), 0) AS meetings,
 			coalesce(sum(d.touched), 0) AS touched, coalesce(sum(d.engaged), 0) AS engaged, coalesce(sum(d.assisted_contacted), 0) AS assisted_contacted, coalesce(sum(d.touches), 0) AS touches,
-			coalesce(sum(d.emails), 0) AS emails, coalesce(sum(d.email_replies), 0) AS email_replies, coalesce(sum(d.assisted), 0) AS assisted, coalesce(sum(d.mrr), 0) AS mrr
+			coalesce(sum(d.emails), 0) AS emails, coalesce(sum(d.email_replies), 0) AS email_replies, coalesce(sum(d.assisted), 0) AS assisted, coalesce(sum(d.mrr), 0) + coalesce(sum(d.tagged_mrr), 0) AS mrr
 		FROM by_day d CROSS JOIN (VALUES ('week'), ('all')) g (grain)
 		GROUP BY 1, 2, 3
 	)

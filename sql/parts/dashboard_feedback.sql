@@ -45,6 +45,8 @@ BEGIN ATOMIC
 				FROM pql.lead_event x LEFT JOIN LATERAL (SELECT z.* FROM pql.lead z WHERE by <> 'template' AND z.user_id = x.user_id AND z.lead_id = x.lead_id) l ON true
 				WHERE x.event IN ('reply_received', 'outreach_sent', 'pql_released', 'lead_reopened', 'support_lost') AND x.occurred_at <= as_of AND (known_at IS NULL OR x.recorded_at <= known_at)
 					AND h.first_day IS NOT NULL AND (by IN ('signal', 'reason')) IS NOT TRUE
+					-- the others happen to leads that are routed
+					AND (x.event <> 'support_lost' OR EXISTS (SELECT FROM pql.lead o WHERE o.user_id = x.user_id AND o.lead_id = x.lead_id AND o.model = ANY (pql.pipeline_models())))
 				OFFSET 0) e
 			GROUP BY e.member) t
 		CROSS JOIN LATERAL unnest(t.replies, t.positive, t.emails, t.answered, t.released, t.reopened, t.unsupported) WITH ORDINALITY u (replies, positive, emails, answered, released, reopened, unsupported, n)

@@ -48,7 +48,7 @@ BEGIN
 			pql.tally(l.contacted_on, 1, $5, $6) FILTER (WHERE l.declined_at IS NOT NULL) AS declined,
 			pql.tally(l.disposed_on, 1, $5, $6) AS disposed, pql.tally(l.disposed_on, 1, $5, $6) FILTER (WHERE l.disqualified_at IS NOT NULL) AS disqualified,
 			pql.tally(l.counts_on, 1, $5, $6) AS assigned,
-			pql.tally(pql.local_date(l.routed_at, $4), 1, $5, $6) AS load_in, pql.tally(pql.local_date(l.ended_at, $4), 1, $5, $6) FILTER (WHERE l.routed_at IS NOT NULL) AS load_out,
+			pql.tally(pql.local_date(l.routed_at, $4), 1, $5, $6) FILTER (WHERE l.returned_at IS NULL) AS load_in, pql.tally(pql.local_date(l.ended_at, $4), 1, $5, $6) FILTER (WHERE l.routed_at IS NOT NULL AND l.returned_at IS NULL) AS load_out,
 			pql.tally(pql.local_date(l.started_at, $4), 1, $5, $6) FILTER (WHERE l.cohort) AS leads,
 			pql.tally(pql.local_date(l.started_at, $4), 1, $5, $6) FILTER (WHERE l.cohort AND l.converted_at <= $1) AS leads_converted
 		FROM (
@@ -73,11 +73,15 @@ BEGIN ATOMIC
 		SELECT t.* FROM here h CROSS JOIN LATERAL pql.trial_days(h.model, as_of) t WHERE by IS NULL
 	), tallied AS MATERIALIZED (
 		SELECT t.* FROM here h CROSS JOIN LATERAL pql.guardrails_tallies(as_of, by, known_at, h.timezone, h.first_day, h.today, pql.pipeline_models(), h.model) t WHERE h.first_day IS NOT NULL
+	), again AS (
+		SELECT x.member, greatest(pql.local_date(x.occurred_at, h.timezone), h.first_day - 1) AS day, sum(x.held)::float8 AS held
+		FROM here h CROSS JOIN pql.held_again(as_of, known_at, by) x WHERE x.held <> 0 GROUP BY 1, 2
 	), days AS (
-		SELECT t.member, h.first_day - 2 + u.n::int AS day, u.*, sum(coalesce(u.load_in, 0) - coalesce(u.load_out, 0)) OVER (PARTITION BY t.member ORDER BY u.n) AS open_load
+		SELECT t.member, h.first_day - 2 + u.n::int AS day, u.*, sum(coalesce(u.load_in, 0) - coalesce(u.load_out, 0) + coalesce(a.held, 0)) OVER (PARTITION BY t.member ORDER BY u.n) AS open_load
 		FROM here h CROSS JOIN tallied t
 		CROSS JOIN LATERAL unnest(t.contacted, t.complained, t.declined, t.disposed, t.disqualified, t.assigned, t.load_in, t.load_out, t.leads, t.leads_converted)
 			WITH ORDINALITY u (contacted, complained, declined, disposed, disqualified, assigned, load_in, load_out, leads, leads_converted, n)
+		LEFT JOIN again a ON a.member = t.member AND a.day = h.first_day - 2 + u.n::int
 	), by_day AS MATERIALIZED (
 		SELECT coalesce(d.member, '') AS member, coalesce(d.day, t.day) AS day, d.contacted, d.complained, d.declined, d.disposed, d.disqualified, d.assigned, d.open_load,
 			-- those without a lead
@@ -113,7 +117,7 @@ BEGIN ATOMIC
 		(0, 'nps_gap', s.nps_gap, NULL, NULL, s.nps_low, s.nps_high), (0, 'csat_gap', s.csat_gap, NULL, NULL, s.csat_low, s.csat_high),
 		(0, 'retention_30_contacted', NULL, coalesce(p.seen_30, 0), coalesce(p.n_30, 0), NULL, NULL), (0, 'retention_30_not_contacted', NULL, coalesce(q.seen_30, 0), coalesce(q.n_30, 0), NULL, NULL),
 		(0, 'retention_90_contacted', NULL, coalesce(p.seen_90, 0), coalesce(p.n_90, 0), NULL, NULL), (0, 'retention_90_not_contacted', NULL, coalesce(q.seen_90, 0), coalesce(q.n_90, 0), NULL, NULL),
-		(1, 'utilisation', NULL, w.assigned, CASE WHEN by = 'rep' THEN 1 ELSE h.reps END * w.weekdays, NULL, NULL), (1, 'open_load', NULL, w.open_load, CASE WHEN by = 'rep' THEN 1 ELSE h.reps END, NULL, NULL),
+		(1, 'utilisation', NULL, w.assigned, CASE WHEN pql.local_date(h.since, h.timezone) <= w.week + 6 THEN CASE WHEN by = 'rep' THEN 1 ELSE h.reps END * w.weekdays ELSE 0 END, NULL, NULL), (1, 'open_load', NULL, w.open_load, CASE WHEN by = 'rep' THEN 1 ELSE h.reps END, NULL, NULL),
 		(1, 'false_positive_rate', NULL, w.disqualified, w.disposed, NULL, NULL),
 		(0, 'self_serve_conversion', NULL, w.converted, w.trials, NULL, NULL), (0, 'self_serve_change', c.difference, NULL, NULL, c.low, c.high)
 	) v (of_leads, metric, value, numerator, denominator, low, high)

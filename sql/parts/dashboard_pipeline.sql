@@ -20,14 +20,14 @@ BEGIN
 			pql.tally(l.contacted_on, 1, $5, $6) FILTER (WHERE l.contact_hours IS NOT NULL) AS contacted, pql.tally(l.contacted_on, l.contact_hours, $5, $6) AS hours,
 			pql.tally_median(l.contacted_on, l.contact_hours, $5, $6) AS median, pql.tally_median(pql.period_of('week', l.contacted_on), l.contact_hours, $5, $6) AS week_median,
 			pql.tally(pql.local_date(l.queued_at, $4), 1, $5, $6) AS queued_in, pql.tally(pql.local_date(l.dequeued_at, $4), 1, $5, $6) AS queued_out,
-			pql.tally(pql.local_date(l.routed_at, $4), 1, $5, $6) AS unclaimed_in,
-			pql.tally(pql.local_date(least(l.taken_at, l.ended_at), $4), 1, $5, $6) FILTER (WHERE l.routed_at IS NOT NULL) AS unclaimed_out
+			pql.tally(pql.local_date(l.routed_at, $4), 1, $5, $6) FILTER (WHERE l.returned_at IS NULL) AS unclaimed_in,
+			pql.tally(pql.local_date(least(l.taken_at, l.ended_at), $4), 1, $5, $6) FILTER (WHERE l.routed_at IS NOT NULL AND l.returned_at IS NULL) AS unclaimed_out
 		FROM (
 			SELECT o.*, pql.member_of($3, o.tier, o.rep, o.segment, o.model, o.channel, o.template) AS member,
 				pql.local_date(o.triggered_at, $4) AS triggered_on, pql.local_date(o.disposed_at, $4) AS disposed_on, pql.local_date(o.contacted_at, $4) AS contacted_on,
 				-- of those that closed untouched before the deadline, and of those whose deadline is to come, nothing can be said
-				CASE WHEN o.sla_due_at <= $1 AND (o.ended_at <= o.sla_due_at AND (o.contacted_at <= o.ended_at) IS NOT TRUE) IS NOT TRUE THEN pql.local_date(o.sla_due_at, $4) END AS due_on,
-				CASE WHEN o.trigger_due_at <= $1 AND (o.ended_at <= o.trigger_due_at AND (o.contacted_at <= o.ended_at) IS NOT TRUE) IS NOT TRUE THEN pql.local_date(o.trigger_due_at, $4) END AS trigger_due_on
+				CASE WHEN o.sla_due_at <= $1 AND (o.ended_at < o.sla_due_at AND (o.contacted_at <= o.ended_at) IS NOT TRUE) IS NOT TRUE THEN pql.local_date(o.sla_due_at, $4) END AS due_on,
+				CASE WHEN o.trigger_due_at <= $1 AND (o.ended_at < o.trigger_due_at AND (o.contacted_at <= o.ended_at) IS NOT TRUE) IS NOT TRUE THEN pql.local_date(o.trigger_due_at, $4) END AS trigger_due_on
 			FROM %s o
 			WHERE o.model = ANY ($7)) l
 		GROUP BY l.member$q$, pql.outcome_source(as_of, known_at))
@@ -43,6 +43,9 @@ BEGIN ATOMIC
 		SELECT r.model, r.timezone, pql.local_date(as_of, r.timezone) AS today, pql.first_day_shown(as_of, r.timezone) AS first_day, (SELECT nullif(count(*), 0)::float8 FROM pql.rep x WHERE x.active) AS reps FROM pql.reporting() r
 	), tallied AS MATERIALIZED (
 		SELECT t.* FROM here h CROSS JOIN LATERAL pql.pipeline_tallies(as_of, by, known_at, h.timezone, h.first_day, h.today, pql.pipeline_models()) t WHERE h.first_day IS NOT NULL
+	), again AS (
+		SELECT x.member, greatest(pql.local_date(x.occurred_at, h.timezone), h.first_day - 1) AS day, sum(x.unclaimed)::float8 AS unclaimed
+		FROM here h CROSS JOIN pql.held_again(as_of, known_at, by) x WHERE x.unclaimed <> 0 GROUP BY 1, 2
 	), escalated AS (
 		SELECT pql.member_of(by, l.tier, e.details ->> 'sdr_id', l.segment, l.model, l.channel, l.template) AS member, pql.local_date(e.occurred_at, h.timezone) AS day, count(*)::float8 AS n
 		FROM here h CROSS JOIN pql.lead_event e LEFT JOIN LATERAL (SELECT x.* FROM pql.lead x WHERE by IS NOT NULL AND x.user_id = e.user_id AND x.lead_id = e.lead_id) l ON true
@@ -52,12 +55,13 @@ BEGIN ATOMIC
 		FROM here h CROSS JOIN pql.run x WHERE by IS NULL AND x.lag IS NOT NULL AND x.as_of <= pipeline_counts.as_of GROUP BY 1
 	), days AS (
 		SELECT t.member, h.first_day - 2 + u.n::int AS day, pql.is_weekday(h.first_day - 2 + u.n::int)::int AS weekdays, u.*, e.n AS escalations, g.minutes AS lag,
-			sum(coalesce(u.queued_in, 0) - coalesce(u.queued_out, 0)) OVER w AS queue_depth, sum(coalesce(u.unclaimed_in, 0) - coalesce(u.unclaimed_out, 0)) OVER w AS unclaimed
+			sum(coalesce(u.queued_in, 0) - coalesce(u.queued_out, 0)) OVER w AS queue_depth, sum(coalesce(u.unclaimed_in, 0) - coalesce(u.unclaimed_out, 0) + coalesce(a.unclaimed, 0)) OVER w AS unclaimed
 		FROM here h CROSS JOIN tallied t
 		CROSS JOIN LATERAL unnest(t.triggered, t.routed, t.queued, t.control, t.paused, t.not_routed, t.disposed, t.accepted, t.wide, t.due, t.in_time, t.trigger_due, t.in_time_of_trigger, t.contacted, t.hours, t.median, t.week_median,
 			t.queued_in, t.queued_out, t.unclaimed_in, t.unclaimed_out) WITH ORDINALITY
 			u (triggered, routed, queued, control, paused, not_routed, disposed, accepted, wide, due, in_time, trigger_due, in_time_of_trigger, contacted, hours, median, week_median,
 				queued_in, queued_out, unclaimed_in, unclaimed_out, n)
+		LEFT JOIN again a ON a.member = t.member AND a.day = h.first_day - 2 + u.n::int
 		LEFT JOIN escalated e ON e.member = t.member AND e.day = h.first_day - 2 + u.n::int
 		LEFT JOIN lagged g ON g.day = h.first_day - 2 + u.n::int
 		WINDOW w AS (PARTITION BY t.member ORDER BY u.n)

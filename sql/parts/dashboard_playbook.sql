@@ -30,7 +30,7 @@ BEGIN
 	RETURN QUERY EXECUTE format($q$
 		SELECT l.member,
 			pql.tally(l.triggered_on, 1, $5, $6) FILTER (WHERE NOT l.backfilled), pql.tally(l.triggered_on, 1, $5, $6) FILTER (WHERE NOT l.backfilled AND l.accepted_at IS NOT NULL),
-			pql.tally(l.triggered_on, 1, $5, $6) FILTER (WHERE NOT l.backfilled AND l.converted_at <= $1),
+			pql.tally(l.triggered_on, 1, $5, $6) FILTER (WHERE NOT l.backfilled AND l.converted_at <= $1 AND l.converted_at >= l.triggered_at),
 			pql.tally(l.contacted_on, 1, $5, $6) FILTER (WHERE l.contact_hours IS NOT NULL), pql.tally(l.contacted_on, l.contact_hours, $5, $6), pql.tally(l.contacted_on, l.emails, $5, $6), pql.tally(l.contacted_on, l.email_replies, $5, $6),
 			pql.tally(pql.local_date(l.meeting_at, $4), l.amount, $5, $6),
 			pql.tally(l.started_on, 1, $5, $6) FILTER (WHERE l.cohort), pql.tally(l.started_on, 1, $5, $6) FILTER (WHERE l.cohort AND l.converted_at <= $1),
@@ -64,7 +64,7 @@ BEGIN ATOMIC
 		WHERE (by IS NULL OR r.of_deals) AND least(d.created_at, d.closed_at) <= as_of
 	), here AS MATERIALIZED (
 		SELECT r.*, pql.period_of('month', greatest(r.today - 1827, least(pql.first_day_shown(as_of, r.timezone), (SELECT pql.first_week(r.model, r.today)), (SELECT min(least(d.created_on, d.won_on)) FROM deals d)))) AS first_day,
-			EXISTS (SELECT FROM pql.deal) AS any_deal FROM reported r
+			EXISTS (SELECT FROM pql.deal x WHERE least(x.created_at, x.closed_at) <= as_of) AS any_deal FROM reported r
 	), tallied AS MATERIALIZED (
 		SELECT t.* FROM here h CROSS JOIN LATERAL pql.playbook_tallies(as_of, by, known_at, h.timezone, h.first_day, h.today, pql.pipeline_models(), h.model) t WHERE h.first_day IS NOT NULL AND h.of_deals IS NOT TRUE
 	), days AS MATERIALIZED (

@@ -39,3 +39,23 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pql.dashboard_at(text, timestamptz, text, timestamptz) IS 'What a dashboard''s function of counts has found, judged and in the order of the catalogue.';
+
+CREATE FUNCTION pql.held_again(as_of timestamptz, known_at timestamptz, by text) RETURNS TABLE (member text, occurred_at timestamptz, held int, unclaimed int)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT pql.member_of(by, l.tier, l.rep, l.segment, l.model, l.channel, l.template), c.occurred_at, c.held - lag(c.held, 1, 0) OVER w, c.unclaimed - lag(c.unclaimed, 1, 0) OVER w
+	FROM (
+		SELECT n.*, bool_or(n.event IN ('pql_released', 'lead_reopened') OR n.met AND n.event_id > n.ended_id) OVER (PARTITION BY n.lead_id) AS returned,
+			(n.event IN ('pql_routed', 'pql_claimed', 'outreach_sent', 'meeting_booked') OR n.met)::int AS held, (n.event = 'pql_routed' AND n.taken = 0)::int AS unclaimed
+		FROM (
+			SELECT x.user_id, x.lead_id, x.event_id, x.event, x.occurred_at, x.details ->> 'disposition' IS NOT DISTINCT FROM 'meeting_set' AS met,
+				min(x.event_id) FILTER (WHERE x.event IN ('lead_closed', 'pql_not_routed') OR x.details ->> 'disposition' <> 'meeting_set') OVER (PARTITION BY x.lead_id) AS ended_id,
+				count(*) FILTER (WHERE x.event IN ('pql_claimed', 'outreach_sent')) OVER (PARTITION BY x.lead_id ORDER BY x.event_id) AS taken
+			FROM pql.lead o JOIN pql.lead_event x ON x.user_id = o.user_id AND x.lead_id = o.lead_id
+			WHERE o.returned_at <= as_of AND o.model = ANY (pql.pipeline_models()) AND x.occurred_at <= as_of AND (known_at IS NULL OR x.recorded_at <= known_at)
+				AND (x.event IN ('pql_routed', 'pql_claimed', 'outreach_sent', 'meeting_booked', 'pql_released', 'lead_closed', 'pql_dispositioned', 'lead_reopened') OR x.event = 'pql_not_routed' AND x.details ->> 'state' = 'closed')) n) c
+	JOIN pql.lead l ON l.user_id = c.user_id AND l.lead_id = c.lead_id
+	WHERE c.returned
+	WINDOW w AS (PARTITION BY c.lead_id ORDER BY c.event_id);
+END;
+COMMENT ON FUNCTION pql.held_again(timestamptz, timestamptz, text) IS 'Of leads that came back (returned_at): when a rep had them (held) and when nobody had claimed them (unclaimed), by each event the change. Of all others outcomes tell.';

@@ -43,7 +43,7 @@ BEGIN
 		EXECUTE format($q$
 			SELECT pql.funnel_of(pql.period_of('week', a.started_on), pql.is_mature(a.started_at, a.ends_at, $1), a.started_at, a.activated_at, a.sustained_at, a.qualified_at, a.contacted_at, a.meeting_at, a.converted_at, $3, $4, $1)
 			FROM (
-				SELECT min(s.started_on) AS started_on, min(s.started_at) AS started_at, min(s.ends_at) AS ends_at, min(s.activated_at) AS activated_at, min(s.sustained_at) AS sustained_at,
+				SELECT min(s.started_on) AS started_on, min(s.started_at) AS started_at, (array_agg(s.ends_at ORDER BY s.started_at))[1] AS ends_at, min(s.activated_at) AS activated_at, min(s.sustained_at) AS sustained_at,
 					min(l.qualified_at) AS qualified_at, min(l.contacted_at) AS contacted_at, min(l.meeting_at) AS meeting_at, min(s.converted_at) AS converted_at
 				FROM pql.score s LEFT JOIN (%s) l ON l.user_id = s.user_id AND l.started_at = s.started_at
 				WHERE s.model = $5 AND s.started_at <= $1 AND s.started_on IS NOT NULL AND s.account_id IS NOT NULL

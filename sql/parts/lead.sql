@@ -189,11 +189,11 @@ BEGIN
 	UPDATE pql.lead o SET (state, score, tier, signals, unsupported_at, segment, reason, flags, queued_until, waits_for, rep, counts_on, assigned_at, clock_started_at, first_touch_due_at, escalations,
 		claimed_at, touches, first_touched_at, last_touched_at, replied_at, met_at, stopped_at, stop_reason, disposition, disposition_reason, converted_at, reopened_at, closed_at, next_at,
 		queued_at, dequeued_at, routed_at, trigger_due_at, sla_due_at, taken_at, contacted_at, contact_hours, channel, template, touches_ever, emails, email_replies, answered_at, declined_at, complained_at,
-		meeting_at, amount, disposed_at, accepted_at, engaged_at, disqualified_at, ended_at, mrr, conversion_source, influence, conversion_touches)
+		meeting_at, amount, disposed_at, accepted_at, engaged_at, disqualified_at, ended_at, returned_at, mrr, conversion_source, conversion_touches)
 		= (l.state, l.score, l.tier, l.signals, l.unsupported_at, l.segment, l.reason, l.flags, l.queued_until, l.waits_for, l.rep, l.counts_on, l.assigned_at, l.clock_started_at, l.first_touch_due_at, l.escalations,
 		l.claimed_at, l.touches, l.first_touched_at, l.last_touched_at, l.replied_at, l.met_at, l.stopped_at, l.stop_reason, l.disposition, l.disposition_reason, l.converted_at, l.reopened_at, l.closed_at, l.next_at,
 		l.queued_at, l.dequeued_at, l.routed_at, l.trigger_due_at, l.sla_due_at, l.taken_at, l.contacted_at, l.contact_hours, l.channel, l.template, l.touches_ever, l.emails, l.email_replies, l.answered_at, l.declined_at, l.complained_at,
-		l.meeting_at, l.amount, l.disposed_at, l.accepted_at, l.engaged_at, l.disqualified_at, l.ended_at, l.mrr, l.conversion_source, l.influence, l.conversion_touches)
+		l.meeting_at, l.amount, l.disposed_at, l.accepted_at, l.engaged_at, l.disqualified_at, l.ended_at, l.returned_at, l.mrr, l.conversion_source, l.conversion_touches)
 	WHERE o.user_id = l.user_id AND o.lead_id = l.lead_id;
 	RETURN l;
 END
@@ -223,6 +223,7 @@ BEGIN
 	l.backfilled := known.backfilled;
 	l.explanation := known.explanation;
 	l.trial_ends_at := known.trial_ends_at;
+	l.trial_converted_at := known.trial_converted_at;
 	l.signals := '{}';
 	l.flags := '{}';
 	l.escalations := '{}';

@@ -118,7 +118,7 @@ INSERT INTO pql.metric_definition (section, dashboard, position, metric, title, 
 
 	('Playbook', 'playbook', 1, 'pql_volume', 'Leads', 'Leads triggered in the month, but for those found by going through history.', 'leads by triggered_at', 'count', 'none', NULL, NULL, NULL, NULL),
 	('Playbook', 'playbook', 2, 'pql_to_sql', 'Lead to accepted', 'Leads of the month that ever were meeting_set or converted.', 'accepted ÷ triggered', 'rate', 'range', 0.3, 0.5, NULL, NULL),
-	('Playbook', 'playbook', 3, 'pql_to_close', 'Lead to paid', 'Leads of the month that were paid for.', 'converted ÷ triggered', 'rate', 'range', 0.15, 0.3, NULL, NULL),
+	('Playbook', 'playbook', 3, 'pql_to_close', 'Lead to paid', 'Leads of the month that were paid for after they had been found.', 'converted ÷ triggered', 'rate', 'range', 0.15, 0.3, NULL, NULL),
 	('Playbook', 'playbook', 4, 'pipeline_created', 'Pipeline created', 'Amounts of deals from leads, created in the month; without deals, amounts told with meetings.', 'Σ amount', 'money', 'none', NULL, NULL, NULL, NULL),
 	('Playbook', 'playbook', 5, 'sales_cycle_days', 'Sales cycle, from leads', 'Days from the trigger to the close, of deals from leads won in the month.', 'mean days', 'days', 'none', NULL, NULL, NULL, NULL),
 	('Playbook', 'playbook', 6, 'sales_cycle_outbound_days', 'Sales cycle, outbound', 'Days from the creation to the close, of outbound deals won in the month.', 'mean days', 'days', 'none', NULL, NULL, NULL, NULL),

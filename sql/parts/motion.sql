@@ -46,13 +46,13 @@ END;
 COMMENT ON FUNCTION pql.scoring_points(text) IS 'The scoring signals of a model, and the most points that each can give.';
 
 CREATE FUNCTION pql.conversion_details(of_lead pql.lead, converted_at timestamptz, plan text, mrr float8, conversion_source text) RETURNS jsonb
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT jsonb_build_object('converted_at', converted_at, 'plan', plan, 'mrr', mrr,
 		-- what billing says, else whether somebody had written before
-		'conversion_source', coalesce(conversion_source, CASE WHEN (of_lead).first_touched_at <= converted_at THEN 'sales_assisted' ELSE 'self_serve' END),
-		'influence', CASE WHEN (of_lead).replied_at <= converted_at OR (of_lead).state = 'meeting' THEN 'engaged' WHEN (of_lead).first_touched_at <= converted_at THEN 'touched' ELSE 'untouched' END,
-		'touches', (of_lead).touches_ever);
+		'conversion_source', coalesce(conversion_source, CASE WHEN (of_lead).contacted_at <= converted_at THEN 'sales_assisted' ELSE 'self_serve' END),
+		'influence', pql.influence(converted_at, (of_lead).contacted_at, (of_lead).answered_at, (of_lead).meeting_at),
+		'touches', (SELECT count(*) FROM pql.lead_event e WHERE e.user_id = (of_lead).user_id AND e.lead_id = (of_lead).lead_id AND e.event = 'outreach_sent' AND e.occurred_at <= converted_at));
 END;
 COMMENT ON FUNCTION pql.conversion_details(pql.lead, timestamptz, text, float8, text) IS 'A conversion as it goes into the log of a lead.';
 
@@ -179,6 +179,10 @@ BEGIN
 		barrier := pql.contact_barrier(l.user_id, as_of);
 		IF barrier IS NOT NULL THEN
 			l := pql.stop_sequence(l, barrier, as_of);
+			-- nobody is given what nobody may write about
+			IF l.state = 'queued' THEN
+				RETURN pql.log_event(l, 'lead_closed', as_of, jsonb_build_object('reason', barrier));
+			END IF;
 		END IF;
 	END IF;
 

@@ -10,7 +10,9 @@ DECLARE
 BEGIN
 	CASE event
 		WHEN 'pql_queued' THEN
-			l.queued_at := coalesce(l.queued_at, occurred_at);
+			IF l.routed_at IS NULL THEN
+				l.queued_at := coalesce(l.queued_at, occurred_at);
+			END IF;
 		WHEN 'pql_routed' THEN
 			l.routed_at := coalesce(l.routed_at, occurred_at);
 			l.trigger_due_at := coalesce(l.trigger_due_at, (details ->> 'trigger_due_at')::timestamptz);
@@ -38,6 +40,8 @@ BEGIN
 		WHEN 'meeting_booked' THEN
 			l.meeting_at := coalesce(l.meeting_at, occurred_at);
 			l.amount := coalesce((details ->> 'amount')::float8, l.amount);
+		WHEN 'pql_released', 'lead_reopened' THEN
+			l.returned_at := coalesce(l.returned_at, occurred_at);
 		WHEN 'pql_dispositioned' THEN
 			l.disposed_at := coalesce(l.disposed_at, occurred_at);
 			CASE
@@ -52,11 +56,13 @@ BEGIN
 			END CASE;
 			IF details ->> 'disposition' = 'meeting_set' THEN
 				l.meeting_at := coalesce(l.meeting_at, occurred_at);
+				IF l.ended_at IS NOT NULL THEN
+					l.returned_at := coalesce(l.returned_at, occurred_at);
+				END IF;
 			END IF;
 		WHEN 'trial_converted' THEN
 			l.mrr := (details ->> 'mrr')::float8;
 			l.conversion_source := details ->> 'conversion_source';
-			l.influence := details ->> 'influence';
 			l.conversion_touches := (details ->> 'touches')::int;
 		ELSE
 			NULL;
@@ -81,10 +87,10 @@ CREATE TYPE pql.outcome AS (
 	queued_at timestamptz, dequeued_at timestamptz, routed_at timestamptz, trigger_due_at timestamptz, sla_due_at timestamptz, taken_at timestamptz,
 	contacted_at timestamptz, contact_hours float8, channel text, template text, touches_ever int, emails int, email_replies int,
 	answered_at timestamptz, declined_at timestamptz, complained_at timestamptz, meeting_at timestamptz, amount float8,
-	disposed_at timestamptz, accepted_at timestamptz, engaged_at timestamptz, disqualified_at timestamptz, ended_at timestamptz,
+	disposed_at timestamptz, accepted_at timestamptz, engaged_at timestamptz, disqualified_at timestamptz, ended_at timestamptz, returned_at timestamptz,
 	converted_at timestamptz, mrr float8, conversion_source text, influence text, conversion_touches int
 );
-COMMENT ON TYPE pql.outcome IS 'What has come of a lead: as the columns of pql.lead of the same names. standing: routed (to a rep, at any time), control, paused, queued, or not_routed.';
+COMMENT ON TYPE pql.outcome IS 'What has come of a lead: as the columns of pql.lead of the same names. standing: routed (to a rep, at any time), control, paused, queued, or not_routed. converted_at: of the trial (it may be later than what was asked for). influence: engaged (an answer or a meeting before the payment), touched, or untouched.';
 
 CREATE FUNCTION pql.standing(routed boolean, held_out boolean, queued boolean, reason text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -92,6 +98,25 @@ BEGIN ATOMIC
 	SELECT CASE WHEN routed THEN 'routed' WHEN held_out THEN 'control' WHEN queued THEN CASE WHEN reason = 'paused' THEN 'paused' ELSE 'queued' END ELSE 'not_routed' END;
 END;
 COMMENT ON FUNCTION pql.standing(boolean, boolean, boolean, text) IS 'The part that a lead is counted to; every lead is in one.';
+
+CREATE FUNCTION pql.influence(converted_at timestamptz, contacted_at timestamptz, answered_at timestamptz, meeting_at timestamptz) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN answered_at <= converted_at OR meeting_at <= converted_at THEN 'engaged' WHEN contacted_at <= converted_at THEN 'touched' WHEN converted_at IS NOT NULL THEN 'untouched' END;
+END;
+COMMENT ON FUNCTION pql.influence(timestamptz, timestamptz, timestamptz, timestamptz) IS 'What sales had to do with a payment: engaged (an answer or a meeting came before), touched, or untouched. NULL: there was none.';
+
+CREATE TYPE pql.conversion_note AS (mrr float8, conversion_source text, touches int);
+COMMENT ON TYPE pql.conversion_note IS 'What a log says of a conversion.';
+
+CREATE FUNCTION pql.unnoted_conversion(user_id text, lead_id bigint, started_at timestamptz, converted_at timestamptz, contacted_at timestamptz) RETURNS pql.conversion_note
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT t.mrr, coalesce(t.conversion_source, CASE WHEN unnoted_conversion.contacted_at <= unnoted_conversion.converted_at THEN 'sales_assisted' ELSE 'self_serve' END),
+		(SELECT count(*)::int FROM pql.lead_event e WHERE e.user_id = unnoted_conversion.user_id AND e.lead_id = unnoted_conversion.lead_id AND e.event = 'outreach_sent' AND e.occurred_at <= unnoted_conversion.converted_at)
+	FROM (SELECT) one LEFT JOIN pql.trial t ON t.user_id = unnoted_conversion.user_id AND t.started_at = unnoted_conversion.started_at;
+END;
+COMMENT ON FUNCTION pql.unnoted_conversion(text, bigint, timestamptz, timestamptz, timestamptz) IS 'The same of a payment that the log did not know of yet, or, of leads that nobody routes, never will.';
 
 CREATE FUNCTION pql.outcomes_of_leads() RETURNS SETOF pql.outcome
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -101,8 +126,11 @@ BEGIN ATOMIC
 		l.queued_at, l.dequeued_at, l.routed_at, l.trigger_due_at, l.sla_due_at, l.taken_at,
 		l.contacted_at, l.contact_hours, l.channel, l.template, l.touches_ever, l.emails, l.email_replies,
 		l.answered_at, l.declined_at, l.complained_at, l.meeting_at, l.amount,
-		l.disposed_at, l.accepted_at, l.engaged_at, l.disqualified_at, l.ended_at,
-		l.converted_at, l.mrr, l.conversion_source, l.influence, l.conversion_touches
+		l.disposed_at, l.accepted_at, l.engaged_at, l.disqualified_at, l.ended_at, l.returned_at,
+		l.trial_converted_at, CASE WHEN l.converted_at IS NOT NULL OR l.trial_converted_at IS NULL THEN l.mrr ELSE (pql.unnoted_conversion(l.user_id, l.lead_id, l.started_at, l.trial_converted_at, l.contacted_at)).mrr END,
+		CASE WHEN l.converted_at IS NOT NULL OR l.trial_converted_at IS NULL THEN l.conversion_source ELSE (pql.unnoted_conversion(l.user_id, l.lead_id, l.started_at, l.trial_converted_at, l.contacted_at)).conversion_source END,
+		pql.influence(l.trial_converted_at, l.contacted_at, l.answered_at, l.meeting_at),
+		CASE WHEN l.converted_at IS NOT NULL OR l.trial_converted_at IS NULL THEN l.conversion_touches ELSE (pql.unnoted_conversion(l.user_id, l.lead_id, l.started_at, l.trial_converted_at, l.contacted_at)).touches END
 	FROM pql.lead l;
 END;
 COMMENT ON FUNCTION pql.outcomes_of_leads() IS 'What has come of all leads, by pql.lead.';
@@ -112,7 +140,8 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH noted AS (
 		SELECT e.user_id, e.lead_id, e.event_id, e.event, e.occurred_at, e.details, e.details ->> 'disposition' AS disposition, e.details ->> 'reply' AS reply,
-			min(e.event_id) FILTER (WHERE e.event = 'pql_queued') OVER w AS queued_id, min(e.event_id) FILTER (WHERE e.event = 'lead_reopened') OVER w AS reopened_id,
+			min(e.event_id) FILTER (WHERE e.event = 'pql_queued') OVER w AS queued_id, min(e.event_id) FILTER (WHERE e.event = 'pql_routed') OVER w AS routed_id,
+			min(e.event_id) FILTER (WHERE e.event = 'lead_closed' OR e.event = 'pql_not_routed' AND e.details ->> 'state' = 'closed' OR e.event = 'pql_dispositioned' AND e.details ->> 'disposition' <> 'meeting_set') OVER w AS ended_id, min(e.event_id) FILTER (WHERE e.event = 'lead_reopened') OVER w AS reopened_id,
 			min(e.event_id) FILTER (WHERE e.event = 'outreach_sent') OVER w AS contacted_id
 		FROM pql.lead_event e
 		WHERE e.occurred_at <= as_of AND (known_at IS NULL OR e.recorded_at <= known_at)
@@ -126,8 +155,8 @@ BEGIN ATOMIC
 			count(*) FILTER (WHERE n.event = 'pql_held_out') AS held_out,
 			(array_agg(n.event ORDER BY n.event_id DESC) FILTER (WHERE n.event IN ('pql_queued', 'pql_not_routed', 'lead_closed')))[1] AS last,
 			(array_agg(n.details ->> 'reason' ORDER BY n.event_id DESC) FILTER (WHERE n.event IN ('pql_queued', 'pql_not_routed', 'lead_closed')))[1] AS reason,
-			min(n.occurred_at) FILTER (WHERE n.event = 'pql_queued') AS queued_at,
-			(array_agg(n.occurred_at ORDER BY n.event_id) FILTER (WHERE n.event_id > n.queued_id AND n.event IN ('pql_routed', 'pql_not_routed', 'lead_closed', 'pql_dispositioned')))[1] AS dequeued_at,
+			min(n.occurred_at) FILTER (WHERE n.event_id = n.queued_id AND (n.queued_id > n.routed_id) IS NOT TRUE) AS queued_at,
+			(array_agg(n.occurred_at ORDER BY n.event_id) FILTER (WHERE n.event_id > n.queued_id AND (n.queued_id > n.routed_id) IS NOT TRUE AND n.event IN ('pql_routed', 'pql_not_routed', 'lead_closed', 'pql_dispositioned')))[1] AS dequeued_at,
 			(array_agg(n.occurred_at ORDER BY n.event_id) FILTER (WHERE n.event = 'pql_routed'))[1] AS routed_at,
 			((array_agg(n.details ->> 'trigger_due_at' ORDER BY n.event_id) FILTER (WHERE n.event = 'pql_routed'))[1])::timestamptz AS trigger_due_at,
 			((array_agg(n.details ->> 'first_touch_due_at' ORDER BY n.event_id DESC) FILTER (WHERE n.details ? 'first_touch_due_at' AND (n.event_id < n.reopened_id) IS NOT FALSE))[1])::timestamptz AS sla_due_at,
@@ -148,7 +177,8 @@ BEGIN ATOMIC
 			(array_agg(n.occurred_at ORDER BY n.event_id) FILTER (WHERE n.disposition IN ('meeting_set', 'converted')))[1] AS accepted_at,
 			(array_agg(n.occurred_at ORDER BY n.event_id) FILTER (WHERE n.disposition IN ('nurture', 'routed_to_cs')))[1] AS engaged_at,
 			(array_agg(n.occurred_at ORDER BY n.event_id) FILTER (WHERE n.disposition = 'disqualified'))[1] AS disqualified_at,
-			(array_agg(n.occurred_at ORDER BY n.event_id) FILTER (WHERE n.event = 'lead_closed' OR n.event = 'pql_not_routed' AND n.details ->> 'state' = 'closed' OR n.disposition <> 'meeting_set'))[1] AS ended_at,
+			min(n.occurred_at) FILTER (WHERE n.event_id = n.ended_id) AS ended_at,
+			(array_agg(n.occurred_at ORDER BY n.event_id) FILTER (WHERE n.event IN ('pql_released', 'lead_reopened') OR n.disposition = 'meeting_set' AND n.event_id > n.ended_id))[1] AS returned_at,
 			(array_agg(n.details ORDER BY n.event_id DESC) FILTER (WHERE n.event = 'trial_converted'))[1] AS conversion
 		FROM noted n
 		GROUP BY n.user_id, n.lead_id
@@ -158,8 +188,11 @@ BEGIN ATOMIC
 		s.queued_at, s.dequeued_at, s.routed_at, s.trigger_due_at, s.sla_due_at, s.taken_at,
 		s.contacted_at, s.contact_hours, s.channel, s.template, s.touches_ever, s.emails, s.email_replies,
 		s.answered_at, s.declined_at, s.complained_at, s.meeting_at, s.amount,
-		s.disposed_at, s.accepted_at, s.engaged_at, s.disqualified_at, s.ended_at,
-		(s.conversion ->> 'converted_at')::timestamptz, (s.conversion ->> 'mrr')::float8, s.conversion ->> 'conversion_source', s.conversion ->> 'influence', (s.conversion ->> 'touches')::int
+		s.disposed_at, s.accepted_at, s.engaged_at, s.disqualified_at, s.ended_at, s.returned_at,
+		l.trial_converted_at, CASE WHEN s.conversion IS NOT NULL OR l.trial_converted_at IS NULL THEN (s.conversion ->> 'mrr')::float8 ELSE (pql.unnoted_conversion(s.user_id, s.lead_id, l.started_at, l.trial_converted_at, s.contacted_at)).mrr END,
+		CASE WHEN s.conversion IS NOT NULL OR l.trial_converted_at IS NULL THEN s.conversion ->> 'conversion_source' ELSE (pql.unnoted_conversion(s.user_id, s.lead_id, l.started_at, l.trial_converted_at, s.contacted_at)).conversion_source END,
+		pql.influence(l.trial_converted_at, s.contacted_at, s.answered_at, s.meeting_at),
+		CASE WHEN s.conversion IS NOT NULL OR l.trial_converted_at IS NULL THEN (s.conversion ->> 'touches')::int ELSE (pql.unnoted_conversion(s.user_id, s.lead_id, l.started_at, l.trial_converted_at, s.contacted_at)).touches END
 	FROM said s JOIN pql.lead l ON l.user_id = s.user_id AND l.lead_id = s.lead_id
 	WHERE l.triggered_at <= as_of;
 END;

@@ -313,8 +313,8 @@ BEGIN ATOMIC
 	), n AS (
 		SELECT count(*) FILTER (WHERE l.standing = 'routed' AND l.mature)::float8 AS routed, count(*) FILTER (WHERE l.standing = 'routed' AND l.mature AND l.converted_at <= as_of)::float8 AS converted,
 			count(l.disposed_at)::float8 AS disposed, count(l.disposed_at) FILTER (WHERE l.accepted_at IS NOT NULL)::float8 AS accepted,
-			count(*) FILTER (WHERE l.sla_due_at <= as_of AND (l.ended_at <= l.sla_due_at AND (l.contacted_at <= l.ended_at) IS NOT TRUE) IS NOT TRUE)::float8 AS due,
-			count(*) FILTER (WHERE l.sla_due_at <= as_of AND l.contacted_at <= l.sla_due_at AND (l.ended_at <= l.sla_due_at AND (l.contacted_at <= l.ended_at) IS NOT TRUE) IS NOT TRUE)::float8 AS in_time,
+			count(*) FILTER (WHERE l.sla_due_at <= as_of AND (l.ended_at < l.sla_due_at AND (l.contacted_at <= l.ended_at) IS NOT TRUE) IS NOT TRUE)::float8 AS due,
+			count(*) FILTER (WHERE l.sla_due_at <= as_of AND l.contacted_at <= l.sla_due_at AND (l.ended_at < l.sla_due_at AND (l.contacted_at <= l.ended_at) IS NOT TRUE) IS NOT TRUE)::float8 AS in_time,
 			count(l.contacted_at)::float8 AS contacted, count(l.contacted_at) FILTER (WHERE l.meeting_at IS NOT NULL)::float8 AS meetings, coalesce(sum(l.emails), 0)::float8 AS emails, coalesce(sum(l.email_replies), 0)::float8 AS email_replies,
 			count(l.contacted_at) FILTER (WHERE l.complained_at IS NOT NULL)::float8 AS complained, count(*)::float8 AS triggered
 		FROM l

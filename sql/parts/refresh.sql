@@ -352,11 +352,11 @@ BEGIN
 		RETURNING 1
 	), won AS (
 		-- a trial qualifies once. Other subjects again, when the last lead has been closed for 90 days and they cross the line anew.
-		INSERT INTO pql.lead (user_id, model, started_at, number, account_id, version, status, score, tier, triggered_at, qualified_at, late, backfilled, explanation, trial_ends_at, signals, next_at)
+		INSERT INTO pql.lead (user_id, model, started_at, number, account_id, version, status, score, tier, triggered_at, qualified_at, late, backfilled, explanation, trial_ends_at, trial_converted_at, signals, next_at)
 		SELECT j.user_id, j.model, j.started_at, coalesce(l.number, 0) + 1, j.account_id, j.version, j.status, j.score, j.tier, refresh_batch.as_of, j.qualified_at,
 			j.status <> 'qualified' OR j.per_trial AND j.ends_at <= refresh_batch.as_of,
 			-- what the first refresh of all finds too late is history
-			coalesce(k.backfill, false) OR NOT EXISTS (SELECT FROM pql.run r WHERE r.as_of < refresh_batch.as_of) AND (j.status <> 'qualified' OR j.per_trial AND j.ends_at <= refresh_batch.as_of), j.explanation, CASE WHEN j.per_trial THEN j.ends_at END, j.signals,
+			coalesce(k.backfill, false) OR NOT EXISTS (SELECT FROM pql.run r WHERE r.as_of < refresh_batch.as_of) AND (j.status <> 'qualified' OR j.per_trial AND j.ends_at <= refresh_batch.as_of), j.explanation, CASE WHEN j.per_trial THEN j.ends_at END, j.converted_at, j.signals,
 			-- what becomes of it is decided when all are judged
 			CASE WHEN EXISTS (SELECT FROM pql.routing r WHERE r.model = j.model) THEN refresh_batch.as_of END
 		FROM judged j
@@ -378,11 +378,11 @@ BEGIN
 		-- leads of whom there is news are looked at when all are judged
 		UPDATE pql.lead o SET unsupported_at = CASE WHEN NOT j.exact THEN o.unsupported_at WHEN j.qualified_at IS NULL THEN coalesce(o.unsupported_at, refresh_batch.as_of) END,
 			next_at = CASE WHEN o.state = 'not_routed' AND o.reason IS NULL AND o.next_at IS NULL AND o.converted_at IS NULL AND j.status <> 'converted' THEN NULL ELSE refresh_batch.as_of END,
-			trial_ends_at = CASE WHEN j.per_trial THEN j.ends_at END
+			trial_ends_at = CASE WHEN j.per_trial THEN j.ends_at END, trial_converted_at = j.converted_at
 		FROM judged j
 		-- looked up, one by one
 		CROSS JOIN LATERAL (SELECT l.lead_id FROM pql.lead l WHERE l.user_id = j.user_id AND l.model = j.model AND l.started_at = j.started_at OFFSET 0) k
-		WHERE j.new_score AND o.user_id = j.user_id AND o.lead_id = k.lead_id AND (j.new_verdict OR j.per_trial AND o.trial_ends_at IS DISTINCT FROM j.ends_at)
+		WHERE j.new_score AND o.user_id = j.user_id AND o.lead_id = k.lead_id AND (j.new_verdict OR j.per_trial AND o.trial_ends_at IS DISTINCT FROM j.ends_at OR o.trial_converted_at IS DISTINCT FROM j.converted_at)
 		RETURNING o.user_id, o.lead_id, j.exact, j.qualified_at, o.unsupported_at
 	), told_support AS (
 		INSERT INTO pql.lead_event (user_id, lead_id, event, occurred_at)

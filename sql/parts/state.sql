@@ -122,6 +122,7 @@ CREATE TABLE pql.lead (
 	unsupported_at timestamptz,
 	explanation jsonb,
 	trial_ends_at timestamptz,
+	trial_converted_at timestamptz,
 	signals text[] NOT NULL DEFAULT '{}',
 	segment text,
 	reason text,
@@ -172,9 +173,9 @@ CREATE TABLE pql.lead (
 	engaged_at timestamptz,
 	disqualified_at timestamptz,
 	ended_at timestamptz,
+	returned_at timestamptz,
 	mrr float8,
 	conversion_source text,
-	influence text,
 	conversion_touches int,
 	PRIMARY KEY (user_id, lead_id),
 	UNIQUE (user_id, model, started_at, number)
@@ -186,6 +187,7 @@ CREATE INDEX lead_by_next ON pql.lead (next_at) WHERE next_at IS NOT NULL;
 CREATE INDEX lead_by_rep ON pql.lead (rep, counts_on);
 CREATE INDEX lead_queued ON pql.lead (lead_id) WHERE state = 'queued';
 CREATE INDEX lead_at_work ON pql.lead (rep) WHERE state IN ('assigned', 'claimed', 'contacted', 'meeting');
+CREATE INDEX lead_returned ON pql.lead (returned_at) WHERE returned_at IS NOT NULL;
 CREATE INDEX lead_by_account ON pql.lead (account_id) WHERE account_id IS NOT NULL;
 COMMENT ON TABLE pql.lead IS 'One row each time a subject qualifies: one a trial, of other models numbered. What is here stays, whatever the verdict becomes.';
 COMMENT ON COLUMN pql.lead.status IS 'The verdict''s, when it was triggered.';
@@ -197,6 +199,7 @@ COMMENT ON COLUMN pql.lead.backfilled IS 'Found by going through history, or by 
 COMMENT ON COLUMN pql.lead.unsupported_at IS 'As of when data corrected since do not support it any more; NULL: they do.';
 COMMENT ON COLUMN pql.lead.explanation IS 'Why, as of triggered_at.';
 COMMENT ON COLUMN pql.lead.trial_ends_at IS 'When its trial ends; NULL: it has none.';
+COMMENT ON COLUMN pql.lead.trial_converted_at IS 'When its trial was paid for, as pql.score has it; converted_at is when that was noted of the lead.';
 COMMENT ON COLUMN pql.lead.signals IS 'Signals met when it was triggered, rose in tier or was dispositioned, whichever came last.';
 COMMENT ON COLUMN pql.lead.segment IS 'Of pql.segment_rule, when it was routed last.';
 COMMENT ON COLUMN pql.lead.reason IS 'Why it is in its state: how it was routed, why it waits, why it is not routed, or what closed it.';
@@ -213,7 +216,7 @@ COMMENT ON COLUMN pql.lead.met_at IS 'When the meeting is, or was recorded.';
 COMMENT ON COLUMN pql.lead.stopped_at IS 'Since when there is nothing more to send.';
 COMMENT ON COLUMN pql.lead.reopened_at IS 'When a new sequence began, last.';
 COMMENT ON COLUMN pql.lead.next_at IS 'When refresh has something to do about it though nothing happens; NULL: never.';
-COMMENT ON COLUMN pql.lead.queued_at IS 'When it was queued first; dequeued_at: when that ended, in whatever way.';
+COMMENT ON COLUMN pql.lead.queued_at IS 'When it was queued for its first rep; dequeued_at: when that ended, in whatever way.';
 COMMENT ON COLUMN pql.lead.routed_at IS 'When a rep got it first.';
 COMMENT ON COLUMN pql.lead.trigger_due_at IS 'What the deadline would be, had the clock started when it was triggered.';
 COMMENT ON COLUMN pql.lead.sla_due_at IS 'The deadline of the first touch, of the first sequence.';
@@ -225,7 +228,8 @@ COMMENT ON COLUMN pql.lead.meeting_at IS 'When a meeting was agreed first.';
 COMMENT ON COLUMN pql.lead.amount IS 'What the deal may be worth, as it was said last.';
 COMMENT ON COLUMN pql.lead.disposed_at IS 'The first disposition; accepted_at: the first that was meeting_set or converted; engaged_at: nurture or routed_to_cs; disqualified_at: disqualified.';
 COMMENT ON COLUMN pql.lead.ended_at IS 'When it closed first.';
-COMMENT ON COLUMN pql.lead.mrr IS 'Of the conversion, as are conversion_source, influence (untouched, touched, or engaged by an answer or a meeting) and conversion_touches, the touches before it.';
+COMMENT ON COLUMN pql.lead.returned_at IS 'When it came back first: given back, reopened, or met after it had closed. Whose it was when is then told by the log alone.';
+COMMENT ON COLUMN pql.lead.mrr IS 'Of the conversion, as are conversion_source and conversion_touches, the touches before it.';
 
 CREATE TABLE pql.lead_event (
 	user_id text NOT NULL,

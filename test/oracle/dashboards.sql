@@ -290,7 +290,8 @@ leads AS (
 	SELECT p.period, p.last_day, q.*, d.*, i.*, (SELECT sum(m.amount) FROM meeting_amount m WHERE m.day BETWEEN p.period AND p.last_day) AS told
 	FROM period p
 	CROSS JOIN LATERAL (
-		SELECT count(*)::float8 AS leads, count(*) FILTER (WHERE f.accepted) AS accepted, count(*) FILTER (WHERE f.converted_at <= a.as_of) AS closed
+		SELECT count(*)::float8 AS leads, count(*) FILTER (WHERE f.accepted) AS accepted, count(*) FILTER (WHERE EXISTS (SELECT FROM pql.trial c WHERE c.user_id = f.user_id
+				AND c.started_at = f.started_at AND c.converted_at <= a.as_of AND c.converted_at >= f.triggered_at)) AS closed
 		FROM asked a, fate f WHERE NOT f.backfilled AND f.triggered_on BETWEEN p.period AND p.last_day) q
 	CROSS JOIN LATERAL (
 		SELECT sum(e.amount) FILTER (WHERE e.source = 'pql' AND e.created_on BETWEEN p.period AND p.last_day) AS created,
@@ -403,7 +404,7 @@ counted (dashboard, grain, period, metric, kind, numerator, denominator, value) 
 			('retention_30_not_contacted', 'rate', r.other_seen30, r.other30, NULL),
 			('retention_90_contacted', 'rate', r.seen90, r.n90, NULL),
 			('retention_90_not_contacted', 'rate', r.other_seen90, r.other90, NULL),
-			('utilisation', 'rate', s.assigned, team.reps * p.weekdays, NULL),
+			('utilisation', 'rate', s.assigned, CASE WHEN p.last_day >= b.since THEN team.reps * p.weekdays ELSE 0 END, NULL),
 			('open_load', 'rate', n.open, team.reps, NULL),
 			('false_positive_rate', 'rate', l.disqualified, l.disposed, NULL),
 			('self_serve_conversion', 'rate', coalesce(u.self_serve, 0), coalesce(u.n, 0), NULL),
