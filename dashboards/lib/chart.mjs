@@ -1,5 +1,5 @@
-// Charts as SVG, drawn by ECharts without a browser. Colours are the page's custom properties, so that one drawing serves
-// light, dark and print. Rates, counts and times begin at 0.
+// Charts as SVG, drawn by ECharts without a browser. Colours are the page's custom properties, so that one drawing
+// serves light, dark and print. Rates, counts and times begin at 0.
 
 import * as echarts from 'echarts/core';
 import { BarChart, CustomChart, LineChart } from 'echarts/charts';
@@ -23,7 +23,7 @@ let drawings = 0;
 const tidy = (svg, label, width, height) => {
   drawings += 1;
   return svg
-    .replace(/^<svg[^>]*>/, `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(label)}">`)
+    .replace(/^<svg[^>]*>/, () => `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(label)}">`)
     .replace(/<style\s*>[^]*?<\/style>/g, '')
     .replace(/<rect [^>]*fill="none"[^>]*><\/rect>/g, '')
     .replace(/<path [^>]*fill="none"(?! stroke)[^>]*><\/path>\n?/g, (path) => (path.includes('stroke=') ? path : ''))
@@ -84,6 +84,10 @@ const frame = ({ width, height, left, right, top, bottom, n, min, max }) => ({
   band: (width - left - right) / n,
 });
 
+// ECharts would else move its axes to make room for what it takes labels to need.
+const inside = (at, width, height) => ({ left: at.left, right: width - at.right, top: at.top,
+  bottom: height - at.bottom, outerBoundsMode: 'none' });
+
 // Labels where they belong, or as near as they do not touch.
 const spread = (labels, top, bottom) => {
   const sorted = [...labels].sort((a, b) => a.y - b.y);
@@ -96,9 +100,9 @@ const spread = (labels, top, bottom) => {
   return sorted;
 };
 
-const words = (text, x, y, { fill = ink, align = 'left', weight = 'normal', size = fontSize } = {}) => ({
+const words = (text, x, y, { fill = ink, align = 'left', weight = 'normal' } = {}) => ({
   type: 'text', silent: true, z: 10,
-  style: { text, x, y, fill, align, verticalAlign: 'middle', fontSize: size, fontWeight: weight, fontFamily: 'inherit' },
+  style: { text, x, y, fill, align, verticalAlign: 'middle', fontSize, fontWeight: weight, fontFamily: 'inherit' },
 });
 
 const line = (x1, y1, x2, y2, { stroke, width = 1, dash } = {}) => ({
@@ -157,8 +161,6 @@ const levelStyle = {
   breach: { stroke: 'var(--breach)', width: 1.25, dash: [1.5, 2.5] },
 };
 
-const levelWords = { target: 'target', minimum: 'min', breach: 'breach' };
-
 const steps = (rows, key, at, style) => {
   const out = [];
   let from = null;
@@ -182,19 +184,22 @@ const isLevel = (v) => v !== null && v !== undefined;
 // What stands beside the lines, to their right.
 const levelTexts = (levels, unit, metric) => {
   const texts = [];
+  const said = (v) => short(v, unit, metric);
+  const add = (key, value, text) => texts.push({ value, text, fill: `var(--${key}-ink)` });
   if (isLevel(levels.target) && isLevel(levels.high)) {
-    const [low, high] = [levels.target, levels.high].map((v) => short(v, unit, metric));
-    texts.push({ key: 'range', value: (levels.target + levels.high) / 2, text: `target ${low.replace(/\s\S+$/, '')}–${high.replace(/^\+/, '')}`,
-      fill: 'var(--target-ink)' });
+    // the unit and the sign once
+    const low = said(levels.target).replace(/\s\S+$/, '');
+    const high = said(levels.high).replace(/^\+/, '');
+    add('target', (levels.target + levels.high) / 2, `target ${low}–${high}`);
   } else if (isLevel(levels.target)) {
-    texts.push({ key: 'target', value: levels.target, text: `target ${short(levels.target, unit, metric)}`, fill: 'var(--target-ink)' });
+    add('target', levels.target, `target ${said(levels.target)}`);
   }
   for (const key of ['minimum', 'breach']) {
     const same = texts.find((l) => l.value === levels[key]);
     if (same) {
-      same.text = `min, breach ${short(levels[key], unit, metric)}`;
+      same.text = `min, breach ${said(levels[key])}`;
     } else if (isLevel(levels[key])) {
-      texts.push({ key, value: levels[key], text: `${levelWords[key]} ${short(levels[key], unit, metric)}`, fill: `var(--${key}-ink)` });
+      add(key, levels[key], `${key === 'minimum' ? 'min' : key} ${said(levels[key])}`);
     }
   }
   return texts;
@@ -215,7 +220,8 @@ const bands = (rows, at) => {
       out.push({ from: i, to: i, low: r.target, high: r.target_high });
     }
   });
-  return out.map((b) => box(at.x(b.from) - at.band / 2, at.y(b.high), (b.to - b.from + 1) * at.band, at.y(b.low) - at.y(b.high), 'var(--band)'));
+  return out.map(({ from, to, low, high }) =>
+    box(at.x(from) - at.band / 2, at.y(high), (to - from + 1) * at.band, at.y(low) - at.y(high), 'var(--band)'));
 };
 
 const levelLines = (rows, at, unit, metric) => {
@@ -238,8 +244,9 @@ const interval = (data, at, color, width) => ({
     const y = at.y(high);
     const upper = above ? 0 : width / 2;
     const lower = below ? 0 : width / 2;
+    const height = Math.max(at.y(low) - y, 1);
     return { type: 'rect', silent: true, style: { fill: color },
-      shape: { x: at.x(i) + shift - width / 2, y, width, height: Math.max(at.y(low) - y, 1), r: [upper, upper, lower, lower] } };
+      shape: { x: at.x(i) + shift - width / 2, y, width, height, r: [upper, upper, lower, lower] } };
   },
 });
 
@@ -262,22 +269,26 @@ const thread = (points, color) => {
     }
   });
   return runs.filter((run) => run.length > 1).map((run) => ({
-    type: 'polyline', silent: true, z: 3, shape: { points: run }, style: { stroke: color, lineWidth: 1.5, fill: 'none' } }));
+    type: 'polyline', silent: true, z: 3, shape: { points: run },
+    style: { stroke: color, lineWidth: 1.5, fill: 'none' },
+  }));
 };
 
 // One metric by week, or a few of the same unit beside each other: dots with their 95 % intervals, or bars of counts.
 // A period that is not over is hollow.
-export const weekly = ({ periods, series, unit, metric, label, width, height, bars = false, named = series.length > 1 }) => {
+export const weekly = ({ periods, series, unit, metric, label, width, height, bars = false, named = false }) => {
   const all = series.flatMap((s) => s.rows.filter(Boolean));
   const most = unit === 'rate' ? 1 : Infinity;
   const levels = levelsOf(series[0].rows);
-  const aims = [levels.target, levels.high, levels.minimum, levels.breach, ...series[0].rows.map((r) => r?.target_high)];
+  const aims = [levels.target, levels.minimum, levels.breach, ...series[0].rows.map((r) => r?.target_high)];
   const axis = scale([...fitting(all, aims), ...aims], { most, whole: unit === 'count' });
   const longest = Math.max(...[axis.min, axis.max, axis.max - axis.step].map((v) => short(v, unit, metric).length));
-  const at = frame({ width, height, left: 12 + 7.6 * longest, right: roomFor([...levelTexts(levels, unit, metric).map((l) => l.text), ...series.map((s) => (named ? s.name : ''))]), top: 10,
+  const beside = [...levelTexts(levels, unit, metric).map((l) => l.text),
+    ...series.map((s) => (named ? s.name : ''))];
+  const at = frame({ width, height, left: 12 + 7.6 * longest, right: roomFor(beside), top: 10,
     bottom: bottomOf(periods), n: periods.length, min: axis.min, max: axis.max });
-  const option = { grid: { left: at.left, right: width - at.right, top: at.top, bottom: height - at.bottom, outerBoundsMode: 'none' },
-    xAxis: weeks(periods, at), yAxis: values(axis, unit, metric), series: [] };
+  const option = { series: [], grid: inside(at, width, height), xAxis: weeks(periods, at),
+    yAxis: values(axis, unit, metric) };
   const level = levelLines(series[0].rows, at, unit, metric);
   const graphics = [...level.graphics];
   const labels = [...level.labels];
@@ -315,8 +326,9 @@ export const stacked = ({ periods, series, totals, unit, metric, label, width, h
   const sum = periods.map((p, i) => series.reduce((n, s) => n + (valueOf(s.rows[i]) ?? 0), 0));
   const axis = scale([...sum, ...totals.flatMap((r) => [r?.target_high])], { whole: true });
   const longest = short(axis.max, unit, metric).length;
-  const at = frame({ width, height, left: 12 + 7.6 * longest, right: roomFor(['', ...levelTexts(levelsOf(totals), unit, metric).map((l) => l.text)]), top: 22, bottom: bottomOf(periods),
-    n: periods.length, min: 0, max: axis.max });
+  const beside = levelTexts(levelsOf(totals), unit, metric).map((l) => l.text);
+  const at = frame({ width, height, left: 12 + 7.6 * longest, right: roomFor(['', ...beside]), top: 22,
+    bottom: bottomOf(periods), n: periods.length, min: 0, max: axis.max });
   const level = levelLines(totals, at, unit, metric);
   const graphics = [...level.graphics];
   spread(level.labels, at.top, at.bottom).forEach((l) => graphics.push(words(l.text, at.right + 6, l.y, l)));
@@ -328,10 +340,10 @@ export const stacked = ({ periods, series, totals, unit, metric, label, width, h
     });
   }
   return draw({
-    grid: { left: at.left, right: width - at.right, top: at.top, bottom: height - at.bottom, outerBoundsMode: 'none' },
-    xAxis: weeks(periods, at), yAxis: values(axis, unit, metric), graphic: graphics,
+    grid: inside(at, width, height), xAxis: weeks(periods, at), yAxis: values(axis, unit, metric), graphic: graphics,
     series: series.map((s) => ({ type: 'bar', stack: 'all', silent: true, z: 2, barWidth: Math.min(0.6 * at.band, 60),
-      data: s.rows.map((r) => ({ value: valueOf(r), itemStyle: { color: s.color, opacity: r && !r.complete ? 0.45 : 1 } })) })),
+      data: s.rows.map((r) => ({ value: valueOf(r),
+        itemStyle: { color: s.color, opacity: r && !r.complete ? 0.45 : 1 } })) })),
   }, { width, height, label });
 };
 
@@ -361,7 +373,8 @@ export const rows = ({ items, unit, metric, label, width }) => {
       }
     }
     if (Number.isFinite(r.low) && Number.isFinite(r.high) && r.low !== null) {
-      graphics.push({ ...box(x(r.low), y - 4, Math.max(x(r.high) - x(r.low), 1), 8, r.soft ?? 'var(--a-soft)', 4), z: 2 });
+      const span95 = Math.max(x(r.high) - x(r.low), 1);
+      graphics.push({ ...box(x(r.low), y - 4, span95, 8, r.soft ?? 'var(--a-soft)', 4), z: 2 });
     }
     if (r.value !== null && Number.isFinite(r.value)) {
       graphics.push({ type: 'circle', silent: true, z: 4, shape: { cx: x(r.value), cy: y, r: 4.5 },
@@ -386,7 +399,7 @@ export const funnel = ({ items, label, width }) => {
   items.forEach((r, i) => {
     const y = 4 + (i + 0.5) * each;
     const share = Number.isFinite(r.share) ? r.share : 0;
-    graphics.push(words(r.name, left - 8, y, { align: 'right' }));
+    graphics.push(words(shortened(r.name, 11), left - 8, y, { align: 'right' }));
     graphics.push(words(`${integer(r.n)} · ${number(r.share, 'rate')}`, left + share * span + 8, y, { weight: 600 }));
   });
   return draw({
@@ -394,7 +407,8 @@ export const funnel = ({ items, label, width }) => {
     xAxis: { type: 'value', min: 0, max: 1, show: false },
     yAxis: { type: 'category', inverse: true, data: items.map((r, i) => String(i)), axisTick: { show: false },
       axisLabel: { show: false }, axisLine: { lineStyle: { color: 'var(--axis)' } } },
-    series: [{ type: 'bar', silent: true, barWidth: '62%', data: items.map((r) => r.share ?? 0), itemStyle: { color: 'var(--a)' } }],
+    series: [{ type: 'bar', silent: true, barWidth: '62%', data: items.map((r) => r.share ?? 0),
+      itemStyle: { color: 'var(--a)' } }],
   }, { width, height, label });
 };
 
@@ -413,10 +427,9 @@ export const spark = ({ rows: of, unit, metric, label }) => {
   graphics.push(...thread(points, 'var(--a)'));
   const shown = points.filter(Boolean);
   return draw({
-    grid: { left: at.left, right: 6, top: at.top, bottom: 4, outerBoundsMode: 'none' }, graphic: graphics,
+    grid: inside(at, width, height), graphic: graphics,
     xAxis: { type: 'category', data: of.map((r, i) => String(i)), show: false },
     yAxis: { type: 'value', min: axis.min, max: axis.max, show: false },
-    series: [pixels(shown.length > 1 ? shown.slice(-2).filter((p, i, l) => p.hollow || i === l.length - 1 || l[i + 1].hollow)
-      : shown, 'var(--a)', 6)],
+    series: [pixels(shown.slice(-1), 'var(--a)', 6)],
   }, { width, height, label });
 };

@@ -13,7 +13,8 @@ const usage = () => readFileSync(new URL('../report', import.meta.url), 'utf8').
 
 const asked = () => {
   try {
-    return parseArgs({ options: { 'as-of': { type: 'string' }, out: { type: 'string' }, help: { type: 'boolean', short: 'h' } } }).values;
+    const options = { 'as-of': { type: 'string' }, out: { type: 'string' }, help: { type: 'boolean', short: 'h' } };
+    return parseArgs({ options }).values;
   } catch (error) {
     return fail(`${error.message} dashboards/report --help says how it is used.`, 2);
   }

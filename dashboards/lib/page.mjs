@@ -1,75 +1,110 @@
 // The page: one file that needs nothing else, no script in it.
 
 import { readFileSync } from 'node:fs';
-import { attributes, html, raw } from './html.mjs';
+import { html, raw } from './html.mjs';
 import { startAnew } from './chart.mjs';
-import { longDate } from './format.mjs';
-import { hasValue, here, iconSheet, integer, latest, number, status, value } from './parts.mjs';
-import { conversion, funnel, glossary, guardrails, keyNumbers, pilot, pipeline, playbook, signals, standing } from './sections.mjs';
+import { hasValue, isJudged, latest, of, weekly } from './data.mjs';
+import { integer, longDate } from './format.mjs';
+import { count, here, iconSheet, status, value } from './parts.mjs';
+import { keyNumbers } from './sections/key_numbers.mjs';
+import { pipeline } from './sections/pipeline.mjs';
+import { conversion } from './sections/conversion.mjs';
+import { guardrails } from './sections/guardrails.mjs';
+import { funnel } from './sections/funnel.mjs';
+import { playbook } from './sections/playbook.mjs';
+import { pilot } from './sections/pilot.mjs';
+import { signals } from './sections/signals.mjs';
+import { glossary } from './sections/glossary.mjs';
 
-const style = readFileSync(new URL('./page.css', import.meta.url), 'utf8');
+const style = readFileSync(new URL('page.css', import.meta.url), 'utf8');
 
 // No script, nothing from elsewhere; styles are the page's own.
 const policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
-const order = ['breach', 'warn', 'inconclusive', 'ok'];
+const sections = [
+  ['key-numbers', 'Key numbers', keyNumbers], ['pipeline', 'Pipeline', pipeline],
+  ['conversion', 'Conversion impact', conversion], ['guardrails', 'Guardrails', guardrails],
+  ['funnel', 'Cohort funnel', funnel], ['playbook', 'Playbook', playbook], ['pilot', 'Pilot', pilot],
+  ['signals', 'Signals and feedback', signals], ['glossary', 'Glossary', glossary],
+];
 
-const anchors = { triggered: 'pipeline-triggered' };
+// ---- what stands out ----
 
-const outstanding = (data) => {
-  const all = standing(data);
-  if (all.length === 0) {
-    return '';
+const gravest = ['breach', 'warn', 'inconclusive', 'ok'];
+
+// Where a metric is drawn, when it has no panel of its own.
+const drawnAt = { 'conversion-routed_conversion': 'conversion-arms' };
+
+const judged = (data) => {
+  const seen = new Map();
+  for (const source of ['pipeline', 'conversion', 'guardrails']) {
+    for (const { metric } of data.catalogue.filter((m) => m.dashboard === source)) {
+      const r = latest(weekly(data, source, metric));
+      if (r && isJudged(r) && !seen.has(metric)) {
+        seen.set(metric, { ...r, at: drawnAt[`${source}-${metric}`] ?? `${source}-${metric}` });
+      }
+    }
   }
-  return html`<ul class="standing">${order.map((name) => {
-    const of = all.filter((r) => r.status === name);
-    return of.length > 0 && html`<li>${status(name)} <span><b>${integer(of.length)}</b>${name === 'ok' ? ` of ${integer(all.length)} aims` : html`: ${
-      of.map((r, i) => html`${i ? ', ' : ''}<a href="#${anchors[r.metric] ?? `${r.source}-${r.metric}`}">${r.title}</a>`)}`}</span></li>`;
-  })}</ul>`;
+  return [...seen.values()];
 };
 
-// The week in a sentence, by the numbers that people ask for first.
+const standing = (data) => {
+  const all = judged(data);
+  const links = (list) => list.map((r, i) => html`${i > 0 && ', '}<a href="#${r.at}">${r.title}</a>`);
+  const lines = gravest.map((name) => [name, all.filter((r) => r.status === name)])
+    .filter(([, list]) => list.length > 0);
+  return lines.length > 0 && html`<ul class="standing">${lines.map(([name, list]) => html`
+<li>${status(name)} <span><b>${integer(list.length)}</b>${
+    name === 'ok' ? ` of ${integer(all.length)} aims` : html`: ${links(list)}`}</span></li>`)}
+</ul>`;
+};
+
+// The week in a few sentences, by the numbers that people ask for first.
 const lede = (data) => {
-  const of = (metric) => data.pipeline.filter((r) => r.metric === metric && r.grain === 'week');
-  const week = latest(of('triggered'));
+  const week = latest(of(data, 'pipeline', 'triggered'));
   if (!week) {
     return html`<p class="lede">There are no leads yet. Each section says what it needs.</p>`;
   }
-  const at = (metric) => of(metric).find((r) => r.period === week.period);
-  const [routed, accepted, sla] = ['routed', 'acceptance_rate', 'sla_compliance'].map(at);
-  const said = (r, field, text) => value(r, field, { of: here('pipeline', r), text });
-  return html`<p class="lede">In the week of ${longDate(week.period)}, <b>${said(week, 'value')}</b> leads were triggered${
-    routed && html`, and <b>${said(routed, 'value')}</b> of these have gone to a rep`}.${
-    accepted && hasValue(accepted) && html` Of ${said(accepted, 'denominator', integer(accepted.denominator))} that were dispositioned, <b>${
-      said(accepted, 'value')}</b> were accepted.`}${
-    sla && hasValue(sla) && html` First touches came in time for <b>${said(sla, 'value')}</b> of ${said(sla, 'denominator', integer(sla.denominator))} leads.`}</p>`;
+  const [routed, accepted, sla] = ['routed', 'acceptance_rate', 'sla_compliance']
+    .map((metric) => of(data, 'pipeline', metric).find((r) => r.period === week.period));
+  const from = (r) => ({ from: here('pipeline', r) });
+  const said = (r) => html`<b>${value(r, 'value', from(r))}</b>`;
+  const outOf = (r) => count(r, 'denominator', from(r));
+  return html`<p class="lede">In the week of ${longDate(week.period)}, ${said(week)} leads were triggered${
+    routed && html`, and ${said(routed)} of these have gone to a rep`}.${
+    hasValue(accepted) && html` Of ${outOf(accepted)} that were dispositioned, ${said(accepted)} were accepted.`}${
+    hasValue(sla) && html` First touches came in time for ${said(sla)} of ${outOf(sla)} leads.`}</p>`;
 };
+
+// ---- how to read it ----
+
+const meanings = [
+  ['ok', 'The target is met, as far as the numbers go.'],
+  ['warn', 'The target is missed.'],
+  ['breach', 'A minimum is clearly missed: somebody has to act.'],
+  ['inconclusive', 'The 95 % interval holds the level it is judged by: too few to tell.'],
+  ['no_data', 'There is nothing to divide by. It is never 0.'],
+];
 
 const howToRead = html`<details class="how"><summary>How to read this</summary>
 <dl>
-<div><dt>${status('ok')}</dt><dd>The target is met, as far as the numbers go.</dd></div>
-<div><dt>${status('warn')}</dt><dd>The target is missed.</dd></div>
-<div><dt>${status('breach')}</dt><dd>A minimum is clearly missed: somebody has to act.</dd></div>
-<div><dt>${status('inconclusive')}</dt><dd>The 95 % interval holds the level it is judged by: too few leads to tell.</dd></div>
-<div><dt>${status('no_data')}</dt><dd>There is nothing to divide by. It is never 0.</dd></div>
-</dl>
-<p>Weeks begin on Monday. A dot is a number, the bar behind it its 95 % interval; one that ends flat goes on beyond the edge. A hollow dot or a pale bar is a week that is not over. Lines:
-target (solid), minimum (dashed), breach (dotted). Numbers without a status have no aim. Rates with nothing to divide by show as –.</p></details>`;
+${meanings.map(([name, text]) => html`<div><dt>${status(name)}</dt><dd>${text}</dd></div>\n`)}</dl>
+<p>Weeks begin on Monday. A dot is a number, the bar behind it its 95 % interval; one that ends flat goes on beyond the
+edge. A hollow dot or a pale bar is a week that is not over. Lines: target (solid), minimum (dashed), breach (dotted).
+Numbers without a status have no aim.</p></details>`;
 
-const parts = [['key-numbers', 'Key numbers', keyNumbers], ['pipeline', 'Pipeline', pipeline], ['conversion', 'Conversion impact', conversion],
-  ['guardrails', 'Guardrails', guardrails], ['funnel', 'Cohort funnel', funnel], ['playbook', 'Playbook', playbook], ['pilot', 'Pilot', pilot],
-  ['signals', 'Signals and feedback', signals], ['glossary', 'Glossary', glossary]];
+// ---- all of it ----
 
-// A period that begins as of this instant has nothing to tell.
-const begun = (data) => Object.fromEntries(Object.entries(data).map(([name, of]) =>
-  [name, Array.isArray(of) && of[0]?.period ? of.filter((r) => r.period <= data.begun) : of]));
+// A period that begins as of this very instant has nothing to tell.
+const begun = (data) => Object.fromEntries(Object.entries(data).map(([name, list]) =>
+  [name, Array.isArray(list) && list[0]?.period ? list.filter((r) => r.period <= data.begun) : list]));
 
 export const page = (read) => {
   startAnew();
   const data = begun(read);
   const title = 'Product-qualified leads';
   const when = `${longDate(data.day)}, ${data.clock} ${data.timezone}`;
-  return `${html`<!DOCTYPE html>
+  return String(html`<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -85,20 +120,19 @@ ${raw(style)}</style>
 <a class="skip" href="#content">Skip to the numbers</a>
 ${iconSheet()}
 <header>
-<div><p class="asof">As of <time${attributes({ datetime: data.instant })}>${when}</time>${data.model && html` · model <b>${data.model}</b>`}</p>
+<div><p class="asof">As of <time datetime="${data.instant}">${when}</time>${
+  data.model && html` · model <b>${data.model}</b>`}</p>
 <h1>${title}</h1>
 ${lede(data)}
 ${howToRead}</div>
-${outstanding(data)}
+${standing(data)}
 </header>
-<nav aria-label="Sections"><ul>${parts.map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>
+<nav aria-label="Sections"><ul>${sections.map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>
 <main id="content">
-${parts.map(([, , make]) => make(data))}
-</main>
-<footer><p>Made by <code>dashboards/report</code> from pql's dashboards as of ${when}. The same data and instant give the same page.</p></footer>
+${sections.map(([, , make]) => make(data))}</main>
+<footer><p>Made by <code>dashboards/report</code> from pql's dashboards as of ${when}. The same data and instant give
+the same page.</p></footer>
 </body>
 </html>
-`}`;
+`);
 };
-
-export { number };

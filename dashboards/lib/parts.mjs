@@ -1,23 +1,10 @@
-// The pieces that sections are made of. Numbers carry where they come from in data attributes: what the page says can be
-// compared with what the database says.
+// The pieces that sections are made of. Numbers carry where they come from in data attributes: what the page says can
+// be compared with what the database says.
 
-import { attributes, html, raw } from './html.mjs';
+import { attributes, html } from './html.mjs';
 import * as chart from './chart.mjs';
-import { between, date, day, integer, nothing, number, period as periodName, short } from './format.mjs';
-
-// What a chart shows at most; tables beside it show as many.
-export const weeksShown = 26;
-const weeksNarrow = 8;
-
-// ---- rows ----
-
-const levels = ['target', 'target_high', 'minimum', 'breach'];
-
-export const isJudged = (r) => levels.some((level) => r[level] !== null && r[level] !== undefined);
-export const hasValue = (r) => r && r.value !== null && Number.isFinite(r.value);
-
-export const latest = (rows) => [...rows].reverse().find((r) => r.complete && hasValue(r)) ??
-  [...rows].reverse().find(hasValue);
+import { entry, hasValue, isJudged, latest, trimmed, weekly, weeksShown } from './data.mjs';
+import { between, integer, nothing, number, period as periodName, short } from './format.mjs';
 
 // ---- status ----
 
@@ -32,137 +19,186 @@ const icons = {
 };
 
 export const iconSheet = () => html`<svg class="sheet" aria-hidden="true" width="0" height="0">${
-  Object.entries(icons).map(([name, path]) => html`<symbol id="i-${name}" viewBox="0 0 16 16"><path d="${path}"/></symbol>`)
-}</svg>`;
+  Object.entries(icons).map(([name, path]) =>
+    html`<symbol id="i-${name}" viewBox="0 0 16 16"><path d="${path}"/></symbol>`)}</svg>`;
 
-export const status = (name) => (statusWords[name]
-  ? html`<span class="status ${name}"><svg aria-hidden="true"><use href="#i-${name}"/></svg>${statusWords[name]}</span>`
-  : html`<span class="status">${name}</span>`);
+// A shape, a word and a colour, so that none of them has to be seen.
+export const badge = (name, word) => (icons[name]
+  ? html`<span class="status ${name}"><svg aria-hidden="true"><use href="#i-${name}"/></svg>${word}</span>`
+  : html`<span class="status">${word}</span>`);
+
+export const status = (name) => badge(name, statusWords[name] ?? name);
 
 // Of a metric that nobody aims at anything with, "ok" would say what it does not mean.
 export const statusOf = (r) => (isJudged(r) || r.status !== 'ok' ? status(r.status) : '');
 
 // ---- numbers ----
 
-export const value = (r, field = 'value', { tag = 'span', unit = r.unit, of = {}, text, className } = {}) => {
+export const here = (source, r) => ({
+  'data-source': source, 'data-grain': r.grain, 'data-metric': r.metric ?? r.signal, 'data-period': r.period });
+
+// A field of a row as text, in a cell of its own or within other text.
+export const value = (r, field = 'value', { tag = 'span', unit = r.unit, from = {}, text, className, style } = {}) => {
   const shown = text ?? number(r[field], unit, r.metric);
-  const data = attributes({ class: className, ...of, 'data-field': field, 'data-value': r[field] });
+  const data = attributes({ class: className, style, ...from, 'data-field': field, 'data-value': r[field] });
   return tag === 'td' ? html`<td${data}>${shown}</td>` : html`<span${data}>${shown}</span>`;
 };
 
-export const here = (source, r) => ({ 'data-source': source, 'data-grain': r.grain, 'data-metric': r.metric,
-  'data-period': r.period });
+export const count = (r, field, options = {}) => value(r, field, { ...options, text: integer(r[field]) });
+
+export const range = (r, { unit = r.unit, from } = {}) => (!Number.isFinite(r.low) || !Number.isFinite(r.high) ||
+  r.low === null || r.high === null ? nothing
+  : html`${value(r, 'low', { unit, from })} to ${value(r, 'high', { unit, from })}`);
 
 const fraction = (r) => {
-  const part = r.numerator === null ? null
-    : value(r, 'numerator', { text: Number.isInteger(r.numerator) ? integer(r.numerator) : number(r.numerator, 'hours', '')
-      .replace(/\s.*/, '') });
-  const whole = r.denominator === null ? null : value(r, 'denominator', { text: integer(r.denominator) });
-  if (part === null && whole === null) {
-    return nothing;
-  }
-  return html`${part}${part && whole ? ' of ' : ''}${!part && whole ? 'of ' : ''}${whole}`;
+  // of a mean the sum of hours, of a rate how many
+  const unit = Number.isInteger(r.numerator) ? 'count' : 'leads';
+  const part = r.numerator !== null && value(r, 'numerator', { unit });
+  const whole = r.denominator !== null && count(r, 'denominator');
+  return part || whole ? html`${part}${whole && ' of '}${whole}` : nothing;
 };
-
-export const range = (r, unit = r.unit) => (r.low === null || r.high === null || r.low === undefined ? nothing
-  : html`${value(r, 'low', { unit })} to ${value(r, 'high', { unit })}`);
-
-const rangeText = (r) => between(r.low, r.high, r.unit, r.metric);
 
 export const target = (r) => {
+  const level = (name) => short(r[name], r.unit, r.metric);
   if (r.target === null) {
-    return r.breach === null ? '' : `at most ${short(r.breach, r.unit, r.metric)}`;
+    return r.breach === null ? '' : `at most ${level('breach')}`;
   }
-  return r.target_high === null ? `target ${short(r.target, r.unit, r.metric)}`
-    : `target ${short(r.target, r.unit, r.metric)} to ${short(r.target_high, r.unit, r.metric)}`;
+  return `target ${level('target')}${r.target_high === null ? '' : ` to ${level('target_high')}`}`;
 };
 
-export const when = (r) => {
-  const grains = { week: 'week of ', month: '', all: 'all mature weeks' };
-  return html`${grains[r.grain] ?? ''}${r.grain === 'all' ? '' : html`<time datetime="${r.period}">${periodName(r.period, r.grain)
-  }</time>`}`;
-};
+export const when = (r) => (r.grain === 'all' ? 'all mature weeks'
+  : html`${r.grain === 'week' && 'week of '}<time datetime="${r.period}">${periodName(r.period, r.grain)}</time>`);
 
 // ---- tables ----
 
-export const scroll = (label, table) => html`<div class="scroll" role="region" tabindex="0" aria-label="${label}">${table}</div>`;
+export const scroll = (label, content) =>
+  html`<div class="scroll" role="region" tabindex="0" aria-label="${label}">${content}</div>`;
 
-const numbersOf = (source, rows, caption, visible) => {
+export const td = (content, className) => html`<td${attributes({ class: className })}>${content}</td>`;
+
+// rows: [attributes of the row, its name, its cells]
+export const table = ({ caption, columns, rows, className, seen }) => scroll(caption, html`
+<table${attributes({ class: className })}><caption${attributes({ class: seen && 'seen' })}>${caption}</caption>
+<thead><tr>${columns.filter(Boolean).map((c) =>
+    html`<th scope="col"${attributes({ class: c.className })}>${c.title ?? c}</th>`)}</tr></thead>
+<tbody>
+${rows.map(([of, name, cells]) => html`<tr${attributes(of)}><th scope="row">${name}</th>${cells}</tr>
+`)}</tbody></table>`);
+
+const numbersOf = (source, rows, seen) => {
   const judged = rows.some(isJudged);
   const withRange = rows.some((r) => r.low !== null && r.low !== undefined);
   const withParts = rows.some((r) => r.denominator !== null);
-  return scroll(caption, html`<table><caption${visible && raw(' class="seen"')}>${caption}</caption>
-<thead><tr><th scope="col">${rows[0].grain === 'month' ? 'Month' : 'Week of'}</th><th scope="col">Value</th>${
-  withRange && html`<th scope="col">95 % interval</th>`}${withParts && html`<th scope="col">Counted</th>`}${
-  judged && html`<th scope="col">Status</th>`}</tr></thead>
-<tbody>${[...rows].reverse().map((r) => html`<tr${attributes(here(source, r))}><th scope="row">${
-  periodName(r.period, r.grain)}${r.complete ? '' : html` <small>not over</small>`}</th>${value(r, 'value', { tag: 'td' })}${
-  withRange && html`<td>${range(r)}</td>`}${withParts && html`<td>${fraction(r)}</td>`}${
-  judged && html`<td>${status(r.status)}</td>`}</tr>`)}</tbody></table>`);
+  return table({
+    caption: rows[0].title, seen,
+    columns: ['Week of', 'Value', withRange && '95 % interval', withParts && 'Counted', judged && 'Status'],
+    rows: [...rows].reverse().map((r) => [here(source, r),
+      html`${periodName(r.period, r.grain)}${!r.complete && html` <small>not over</small>`}`,
+      [value(r, 'value', { tag: 'td' }), withRange && td(range(r)), withParts && td(fraction(r)),
+        judged && td(status(r.status))]]),
+  });
 };
 
+export const folded = (content, { summary = 'Numbers', open = false } = {}) =>
+  html`<details${attributes({ open })}><summary>${summary}</summary>${content}</details>`;
+
 // All that is known of a chart's metrics, the newest first.
-export const numbers = (source, list, summary = 'Numbers') => html`<details><summary>${summary}</summary>${
-  list.map((rows) => numbersOf(source, rows, rows[0].title, list.length > 1))}</details>`;
+export const numbers = (source, list, summary) =>
+  folded(list.map((rows) => numbersOf(source, rows, list.length > 1)), { summary });
 
 // A column for each metric, a row for each period.
-export const grid = (source, { caption, periods, columns, cell, first = 'Week of', all }) => scroll(caption, html`<table class="grid">
-<caption>${caption}</caption>
-<thead><tr><th scope="col">${first}</th>${columns.map((c) => html`<th scope="col">${c.title}</th>`)}</tr></thead>
-<tbody>${all && html`<tr class="all"><th scope="row">All</th>${columns.map((c) => all(c))}</tr>`}${
-  [...periods].reverse().map((p) => html`<tr><th scope="row">${p.name}</th>${columns.map((c) => cell(c, p))}</tr>`)}</tbody></table>`);
+export const grid = ({ caption, periods, columns, cell, all }) => table({
+  caption, className: 'grid', columns: ['Week of', ...columns],
+  rows: [...(all ? [[{ class: 'all' }, 'All', columns.map(all)]] : []),
+    ...[...periods].reverse().map((p) => [{}, periodName(p, 'week'), columns.map((c) => cell(c, p))])],
+});
+
+export const cellOf = (source, r, options) =>
+  (r ? value(r, 'value', { tag: 'td', from: here(source, r), ...options }) : td(nothing));
 
 // ---- figures ----
 
-export const both = (drawn) => html`<div class="wide">${drawn(740)}</div><div class="narrow">${drawn(360)}</div>`;
+const weeksNarrow = 8;
 
-export const newest = (list, width) => (width < 500 ? list.slice(-weeksNarrow) : list.slice(-weeksShown));
+// Drawn twice, for a wide and a narrow screen: text stays as large.
+export const both = (draw) => html`<div class="wide">${draw(740)}</div><div class="narrow">${draw(360)}</div>`;
 
+export const isNarrow = (width) => width < 500;
+
+export const newest = (list, width) => list.slice(isNarrow(width) ? -weeksNarrow : -weeksShown);
+
+// A chart in words.
 export const aria = (title, rows) => {
   const r = latest(rows);
   if (!r) {
     return `${title}: no data.`;
   }
-  const of = r.grain === 'month' ? 'in' : 'in the week of';
-  const interval = r.low === null || r.low === undefined ? '' : `, 95 % interval ${rangeText(r)}`;
-  return `${title} by ${r.grain === 'month' ? 'month' : 'week'}, ${rows.length} shown; ${of} ${
-    periodName(r.period, r.grain)}: ${number(r.value, r.unit, r.metric)}${interval}.`;
+  const interval = r.low === null || r.low === undefined ? ''
+    : `, 95 % interval ${between(r.low, r.high, r.unit, r.metric)}`;
+  return `${title} by week, ${rows.length} shown; in the week of ${periodName(r.period, r.grain)}: ${
+    number(r.value, r.unit, r.metric)}${interval}.`;
 };
 
-const colors = [['var(--a)', 'var(--a-soft)', 'var(--a-ink)'], ['var(--b)', 'var(--b-soft)', 'var(--b-ink)'],
-  ['var(--c)', 'var(--c-soft)', 'var(--c-ink)']];
+const colors = ['a', 'b', 'c'];
 
-export const colored = (list) => list.map((s, i) => ({ ...s, color: colors[i][0], soft: colors[i][1], ink: colors[i][2] }));
+export const colored = (list) => list.map((s, i) => ({
+  ...s, color: `var(--${colors[i]})`, soft: `var(--${colors[i]}-soft)`, ink: `var(--${colors[i]}-ink)` }));
 
-const figures = (source, r) => html`<p class="now"${attributes(here(source, r))}>${value(r, 'value', { className: 'big' })} ${
-  statusOf(r)}<small>${when(r)}${r.complete || r.grain === 'all' ? '' : ', not over'}</small></p>`;
+export const swatch = (color) => html`<svg aria-hidden="true" viewBox="0 0 12 12">
+<rect width="12" height="12" rx="2" fill="var(--${color})"/></svg>`;
+
+export const now = (source, r, more) => html`<p class="now"${attributes(here(source, r))}>${
+  value(r, 'value', { className: 'big' })} ${statusOf(r)}<small>${when(r)}${
+  !r.complete && r.grain !== 'all' && ', not over'}${more}</small></p>`;
 
 // Of a pair what each was in the latest week, without a status: they are there to be compared.
-const pairOf = (source, series) => html`<p class="now">${series.map((s) => {
+const nowPair = (source, series) => html`<p class="now">${series.map((s) => {
   const r = latest(s.rows);
-  return html`<span${attributes(here(source, r))}>${value(r, 'value', { className: 'big' })} <small>${s.name}</small></span>`;
+  return html`<span${attributes(here(source, r))}>${value(r, 'value', { className: 'big' })} <small>${
+    s.name}</small></span>`;
 })}</p>`;
 
-// From the first to the last period of which there is anything to tell.
-export const trimmed = (lists) => {
-  const told = lists[0].map((r, i) => lists.some((rows) => hasValue(rows[i])));
-  const [from, to] = [told.indexOf(true), told.lastIndexOf(true)];
-  return lists.map((rows) => rows.slice(from, to + 1));
-};
-
 // One metric, or two that belong together, in a small chart of its own.
-export const panel = (source, series, { bars = false, title, definition }) => {
-  const told = series.filter((s) => s.rows.some(hasValue));
+const panel = (source, series, { bars = false, title, definition }) => {
+  const told = colored(series).filter((s) => s.rows.some(hasValue));
   const cut = trimmed(told.map((s) => s.rows));
-  const of = colored(series).filter((s) => told.some((t) => t.name === s.name)).map((s, i) => ({ ...s, rows: cut[i] }));
-  const r = latest(of[0].rows);
-  return html`<figure class="panel" id="${source}-${r.metric}"><figcaption><h3>${title ?? r.title}</h3>${
-    series.length === 1 ? figures(source, r) : pairOf(source, of)}<p class="means">${definition}</p></figcaption>
-${chart.weekly({ periods: cut[0].map((row) => row.period), series: of, named: series.length > 1, unit: r.unit, metric: r.metric,
-    label: of.map((s) => aria(s.rows[0].title, s.rows)).join(' '), width: 360, height: 176, bars })}
-${numbers(source, cut)}</figure>`;
+  const drawn = told.map((s, i) => ({ ...s, rows: cut[i] }));
+  const paired = series.length > 1;
+  const r = latest(cut[0]);
+  return html`<figure class="panel" id="${source}-${r.metric}">
+<figcaption><h3>${title ?? r.title}</h3>${paired ? nowPair(source, drawn) : now(source, r)}
+<p class="means">${definition}</p></figcaption>
+${chart.weekly({ periods: cut[0].map((row) => row.period), series: drawn, named: paired, bars, unit: r.unit,
+    metric: r.metric, label: cut.map((rows) => aria(rows[0].title, rows)).join(' '), width: 360, height: 176 })}
+${numbers(source, cut)}</figure>
+`;
 };
 
-export const empty = (text, sql) => html`<div class="empty"><p>${text}</p>${sql && html`<pre><code>${sql}</code></pre>`}</div>`;
+// Panels of the metrics named; those without any number are told of in words.
+export const panels = (data, source, list) => {
+  const without = [];
+  const shown = list.flatMap(({ metrics, names = [], title, definition, bars }) => {
+    const known = entry(data, source, metrics[0]);
+    const series = metrics.map((metric, i) => ({ rows: weekly(data, source, metric), name: names[i] }))
+      .filter((s) => s.rows.length > 0);
+    if (!series.some((s) => s.rows.some(hasValue))) {
+      without.push(title ?? known?.title ?? metrics[0]);
+      return [];
+    }
+    return [panel(source, series, { bars, title, definition: definition ?? known?.definition })];
+  });
+  return html`<div class="panels">${shown}</div>${without.length > 0 && html`
+<p class="without"><strong>No numbers yet:</strong> ${without.join('; ')}.</p>`}`;
+};
 
-export { chart, date, day, integer, nothing, number, short };
+// ---- sections ----
+
+export const section = (id, title, intro, ...content) => html`<section id="${id}" aria-labelledby="${id}-title">
+<h2 id="${id}-title">${title}</h2>
+<p class="intro">${intro}</p>
+${content}
+</section>
+`;
+
+export const empty = (text, sql) => html`<div class="empty"><p>${text}</p>
+<pre><code>${sql}</code></pre></div>`;

@@ -7,8 +7,8 @@ import pg from 'pg';
 // A mistake that whoever runs the report can mend: told in one line.
 export class Trouble extends Error {}
 
-const row = `grain, period, metric, value, numerator, denominator, target, status, low, high, target_high, minimum, breach,
-  complete, title, unit`;
+const row = `grain, period, metric, value, numerator, denominator, target, status, low, high, target_high, minimum,
+  breach, complete, title, unit`;
 
 const dashboards = ['pipeline', 'conversion', 'guardrails', 'playbook', 'feedback'];
 
@@ -49,7 +49,8 @@ const connect = async () => {
 const explain = (error, place) => {
   switch (error.code) {
     case '42501':
-      return new Trouble(`${error.message}. GRANT USAGE ON SCHEMA pql, and rights on its tables, to who makes the report.`);
+      return new Trouble(`${error.message}. ` +
+        'GRANT USAGE ON SCHEMA pql, and SELECT on its tables, to who makes the report.');
     case '42883':
     case '42P01':
     case '42703':
@@ -66,15 +67,18 @@ const readAll = async (query, asOf, place) => {
     throw new Trouble(`pql is not installed in ${place}. CREATE EXTENSION pql; there, or set PGDATABASE.`);
   }
   const reporting = await one('SELECT model, timezone, since FROM pql.reporting()') ?? { model: null, timezone: 'UTC' };
-  // An instant without a timezone is one of the model's.
-  await query(`SELECT set_config('timezone', $1, true)`, [reporting.timezone]);
+  // An instant without a timezone is one of the model's. Whatever else the server's settings are, the page is the same.
+  await query(`SELECT set_config('timezone', $1, true), set_config('datestyle', 'ISO, YMD', true),
+    set_config('extra_float_digits', '1', true)`, [reporting.timezone]);
   let at;
   try {
     at = (await one(`SELECT coalesce($1::timestamptz, now())::text AS at`, [asOf])).at;
   } catch (error) {
-    throw new Trouble(`--as-of "${asOf}" is no instant: ${error.message}. Write it as 2026-11-02 or "2026-11-02 08:00+00".`);
+    throw new Trouble(`--as-of "${asOf}" is no instant: ${error.message}. ` +
+      'Write it as 2026-11-02 or "2026-11-02 08:00+00".');
   }
-  const head = await one(`SELECT to_char($1::timestamptz, 'YYYY-MM-DD') AS day, to_char($1::timestamptz, 'HH24:MI') AS clock,
+  const head = await one(`SELECT to_char($1::timestamptz, 'YYYY-MM-DD') AS day,
+      to_char($1::timestamptz, 'HH24:MI') AS clock,
       to_char($1::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS instant,
       to_char($1::timestamptz - interval '1 microsecond', 'YYYY-MM-DD') AS begun,
       to_char($2::timestamptz, 'YYYY-MM-DD') AS since`, [at, reporting.since]);

@@ -39,10 +39,13 @@ export const sql = async (database, ...texts) => {
 const made = [];
 
 // A database that is gone after the tests.
-export const database = async (name, { template, ...scripts } = {}) => {
-  await sql('postgres', `DROP DATABASE IF EXISTS ${name}`, `CREATE DATABASE ${name}${template ? ` TEMPLATE ${template}` : ''}`);
+export const database = async (name, { template, scripts = [] } = {}) => {
+  await sql('postgres', `DROP DATABASE IF EXISTS ${name}`,
+    `CREATE DATABASE ${name}${template ? ` TEMPLATE ${template}` : ''}`);
   made.push(name);
-  await sql(name, ...(scripts.scripts ?? []));
+  if (scripts.length > 0) {
+    await sql(name, ...scripts);
+  }
   return name;
 };
 
@@ -68,4 +71,5 @@ const executable = () => {
   return found;
 };
 
-export const browse = () => chromium.launch({ executablePath: executable(), args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
+export const browse = () => chromium.launch({
+  executablePath: executable(), args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
