@@ -66,10 +66,12 @@ const readAll = async (query, asOf, place) => {
   if (!await one(`SELECT FROM pg_extension WHERE extname = 'pql'`)) {
     throw new Trouble(`pql is not installed in ${place}. CREATE EXTENSION pql; there, or set PGDATABASE.`);
   }
-  const reporting = await one('SELECT model, timezone, since FROM pql.reporting()') ?? { model: null, timezone: 'UTC' };
-  // An instant without a timezone is one of the model's. Whatever else the server's settings are, the page is the same.
-  await query(`SELECT set_config('timezone', $1, true), set_config('datestyle', 'ISO, YMD', true),
-    set_config('extra_float_digits', '1', true)`, [reporting.timezone]);
+  // Whatever the settings are, the page is the same.
+  await query(`SELECT set_config('datestyle', 'ISO, YMD', true), set_config('extra_float_digits', '1', true)`);
+  const reporting = await one('SELECT model, timezone, since::text AS since FROM pql.reporting()') ??
+    { model: null, timezone: 'UTC', since: null };
+  // An instant without a timezone is one of the model's.
+  await query(`SELECT set_config('timezone', $1, true)`, [reporting.timezone]);
   let at;
   try {
     at = (await one(`SELECT coalesce($1::timestamptz, now())::text AS at`, [asOf])).at;
