@@ -443,7 +443,8 @@ const refused = ({ page, said: words, code }, pattern, status = 1) => {
 describe('the program', () => {
   it('gives the same bytes for the same data and instant', () => {
     assert.equal(report(demo).page, pages.demo);
-    const env = { TZ: 'Asia/Tokyo', LANG: 'de_DE.UTF-8', PGOPTIONS: '-c timezone=Asia/Tokyo -c datestyle=German -c extra_float_digits=0' };
+    const settings = '-c timezone=Asia/Tokyo -c datestyle=German -c extra_float_digits=0';
+    const env = { TZ: 'Asia/Tokyo', LANG: 'de_DE.UTF-8', PGOPTIONS: settings };
     assert.equal(report(demo, { env }).page, pages.demo);
     assert.equal(report(demo, { args: ['--as-of', '2026-11-02'] }).page, pages.demo);
   });
@@ -488,6 +489,18 @@ describe('the program', () => {
     await sql(demo, 'DROP ROLE IF EXISTS pql_report_nobody', 'CREATE ROLE pql_report_nobody LOGIN');
     refused(report(demo, { env: { PGUSER: 'pql_report_nobody' } }), /permission denied .*GRANT USAGE ON SCHEMA pql/);
     await sql(demo, 'DROP ROLE pql_report_nobody');
+  });
+
+  it('needs only to read', async () => {
+    const grants = /```sql\n(CREATE ROLE[^]*?)```/.exec(readFileSync(join(here, 'README.md'), 'utf8'))[1];
+    const role = 'pql_report_reader';
+    const forget = `DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = '${role}') THEN
+      DROP OWNED BY ${role}; DROP ROLE ${role}; END IF; END $$`;
+    await sql(demo, forget, grants.replace(/\bpql_report\b/g, role));
+    const ran = report(demo, { env: { PGUSER: role } });
+    await sql(demo, forget);
+    assert.equal(ran.said, '');
+    assert.equal(ran.page, pages.demo);
   });
 
   it('leaves the database as it was', async () => {
