@@ -58,6 +58,8 @@ if (options.help) {
   if (options.out) {
     write(options.out, text);
   } else {
+    // whoever reads may have had enough
+    process.stdout.on('error', (error) => process.exit(error.code === 'EPIPE' ? 0 : 1));
     process.stdout.write(text);
   }
 }
