@@ -48,7 +48,7 @@ ${folded(table({ caption: 'Signals of leads, and what became of these', classNam
 
 export const signals = (data) => section('signals', 'Signals and feedback',
   'Which signals foretell that a lead is accepted, and what people say of leads.',
-  data.signals.length > 0 ? outcomes(data.signals)
+  data.signals.some((r) => r.dispositioned > 0) ? outcomes(data.signals)
     : empty('Nothing tells yet which signals predict: it takes leads of which reps have said what became of them.',
       'SELECT * FROM pql.set_disposition(1042, \'meeting_set\');'),
   weekly(data, 'feedback', 'dispositioned').length > 0 && html`<h3>What people say</h3>
