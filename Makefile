@@ -35,6 +35,30 @@ relay:
 	@scripts/install-deps relay
 	@$(MAKE) --no-print-directory -s -C tools/relay
 
+## make report      the dashboards as one page, build/report.html: of the demo or, with PGDATABASE=…, of that database
+## make report-test the report, and the queries for Grafana and Metabase, on the demo's data
+.PHONY: report report-test report-ready
+report: ready report-ready
+	@mkdir -p build
+ifdef PGDATABASE
+	@dashboards/report --out build/report.html
+else
+	@echo 'Playing the demo …'
+	@scripts/with-cluster sh -c 'demo/run >build/demo.log && \
+		PGDATABASE=pql_pilot dashboards/report --as-of 2026-11-02 --out build/report.html'
+endif
+	@echo $(CURDIR)/build/report.html
+
+report-test: ready report-ready
+	@scripts/install-deps report-test
+	@mkdir -p build
+	@scripts/with-cluster sh -c 'demo/run >build/demo.log && cd dashboards && npm test --silent'
+
+report-ready:
+	@scripts/install-deps report
+	@[ dashboards/node_modules/.package-lock.json -nt dashboards/package-lock.json ] || \
+		(cd dashboards && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+
 .PHONY: ready
 ready:
 	@scripts/install-deps build
