@@ -24,7 +24,7 @@ COMMENT ON FUNCTION pql.amount_band(float8) IS 'smb below 5,000 a year, mid_mark
 
 CREATE FUNCTION pql.playbook_tallies(as_of timestamptz, by text, known_at timestamptz, zone text, first_day date, today date, models text[], of_model text)
 RETURNS TABLE (member text, triggered float8[], accepted float8[], closed float8[], contacted float8[], hours float8[], emails float8[], email_replies float8[], amounts float8[],
-	leads float8[], leads_converted float8[], routed float8[], routed_mrr float8[], control float8[], control_mrr float8[])
+	leads float8[], leads_converted float8[], routed float8[], routed_mrr float8[], routed_squares float8[], control float8[], control_mrr float8[], control_squares float8[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
 	RETURN QUERY EXECUTE format($q$
@@ -34,8 +34,8 @@ BEGIN
 			pql.tally(l.contacted_on, 1, $5, $6) FILTER (WHERE l.contact_hours IS NOT NULL), pql.tally(l.contacted_on, l.contact_hours, $5, $6), pql.tally(l.contacted_on, l.emails, $5, $6), pql.tally(l.contacted_on, l.email_replies, $5, $6),
 			pql.tally(pql.local_date(l.meeting_at, $4), l.amount, $5, $6),
 			pql.tally(l.started_on, 1, $5, $6) FILTER (WHERE l.cohort), pql.tally(l.started_on, 1, $5, $6) FILTER (WHERE l.cohort AND l.converted_at <= $1),
-			pql.tally(l.started_on, 1, $5, $6) FILTER (WHERE l.cohort AND l.standing = 'routed'), pql.tally(l.started_on, l.mrr, $5, $6) FILTER (WHERE l.cohort AND l.standing = 'routed' AND l.converted_at <= $1),
-			pql.tally(l.started_on, 1, $5, $6) FILTER (WHERE l.cohort AND l.standing = 'control'), pql.tally(l.started_on, l.mrr, $5, $6) FILTER (WHERE l.cohort AND l.standing = 'control' AND l.converted_at <= $1)
+			pql.tally(l.started_on, 1, $5, $6) FILTER (WHERE l.cohort AND l.standing = 'routed'), pql.tally(l.started_on, l.mrr, $5, $6) FILTER (WHERE l.cohort AND l.standing = 'routed' AND l.converted_at <= $1), pql.tally(l.started_on, l.mrr * l.mrr, $5, $6) FILTER (WHERE l.cohort AND l.standing = 'routed' AND l.converted_at <= $1),
+			pql.tally(l.started_on, 1, $5, $6) FILTER (WHERE l.cohort AND l.standing = 'control'), pql.tally(l.started_on, l.mrr, $5, $6) FILTER (WHERE l.cohort AND l.standing = 'control' AND l.converted_at <= $1), pql.tally(l.started_on, l.mrr * l.mrr, $5, $6) FILTER (WHERE l.cohort AND l.standing = 'control' AND l.converted_at <= $1)
 		FROM (
 			SELECT o.*, pql.member_of($3, o.tier, o.rep, o.segment, o.model, o.channel, o.template) AS member,
 				pql.local_date(o.triggered_at, $4) AS triggered_on, pql.local_date(o.contacted_at, $4) AS contacted_on, pql.local_date(o.started_at, $4) AS started_on,
@@ -63,15 +63,15 @@ BEGIN ATOMIC
 		FROM reported r CROSS JOIN pql.deal d CROSS JOIN LATERAL pql.deal_source(d) s
 		WHERE (by IS NULL OR r.of_deals) AND least(d.created_at, d.closed_at) <= as_of
 	), here AS MATERIALIZED (
-		SELECT r.*, pql.period_of('month', greatest(r.today - 1827, least(pql.first_day_shown(as_of, r.timezone), (SELECT pql.first_week(r.model, r.today)), (SELECT min(least(d.created_on, d.won_on)) FROM deals d)))) AS first_day,
+		SELECT r.*, pql.period_of('month', pql.shown_from(least(pql.first_day_shown(as_of, r.timezone), (SELECT pql.first_week(r.model, r.today)), (SELECT min(least(d.created_on, d.won_on)) FROM deals d)), r.today)) AS first_day,
 			EXISTS (SELECT FROM pql.deal x WHERE least(x.created_at, x.closed_at) <= as_of) AS any_deal FROM reported r
 	), tallied AS MATERIALIZED (
 		SELECT t.* FROM here h CROSS JOIN LATERAL pql.playbook_tallies(as_of, by, known_at, h.timezone, h.first_day, h.today, pql.pipeline_models(), h.model) t WHERE h.first_day IS NOT NULL AND h.of_deals IS NOT TRUE
 	), days AS MATERIALIZED (
 		SELECT t.member, h.first_day - 2 + u.n::int AS day, u.*
 		FROM here h CROSS JOIN tallied t
-		CROSS JOIN LATERAL unnest(t.triggered, t.accepted, t.closed, t.contacted, t.hours, t.emails, t.email_replies, t.amounts, t.leads, t.leads_converted, t.routed, t.routed_mrr, t.control, t.control_mrr)
-			WITH ORDINALITY u (triggered, accepted, closed, contacted, hours, emails, email_replies, amounts, leads, leads_converted, routed, routed_mrr, control, control_mrr, n)
+		CROSS JOIN LATERAL unnest(t.triggered, t.accepted, t.closed, t.contacted, t.hours, t.emails, t.email_replies, t.amounts, t.leads, t.leads_converted, t.routed, t.routed_mrr, t.routed_squares, t.control, t.control_mrr, t.control_squares)
+			WITH ORDINALITY u (triggered, accepted, closed, contacted, hours, emails, email_replies, amounts, leads, leads_converted, routed, routed_mrr, routed_squares, control, control_mrr, control_squares, n)
 		WHERE u.n > 1
 	), trial_months AS MATERIALIZED (
 		-- those without a lead
@@ -83,7 +83,8 @@ BEGIN ATOMIC
 		GROUP BY 1
 	), lead_months AS MATERIALIZED (
 		SELECT d.member, pql.period_of('month', d.day) AS month, sum(d.triggered) AS triggered, sum(d.accepted) AS accepted, sum(d.closed) AS closed, sum(d.contacted) AS contacted, sum(d.hours) AS hours,
-			sum(d.emails) AS emails, sum(d.email_replies) AS email_replies, sum(d.amounts) AS amounts, sum(d.routed) AS routed, sum(d.routed_mrr) AS routed_mrr, sum(d.control) AS control, sum(d.control_mrr) AS control_mrr
+			sum(d.emails) AS emails, sum(d.email_replies) AS email_replies, sum(d.amounts) AS amounts, sum(d.routed) AS routed, sum(d.routed_mrr) AS routed_mrr, sum(d.routed_squares) AS routed_squares,
+			sum(d.control) AS control, sum(d.control_mrr) AS control_mrr, sum(d.control_squares) AS control_squares
 		FROM days d GROUP BY 1, 2
 	), deal_months AS MATERIALIZED (
 		SELECT v.member, pql.period_of('month', v.day) AS month, sum(v.created) AS created, sum(v.won) AS won, sum(v.expansion) AS expansion, sum(v.new) AS new, sum(v.new_deals) AS new_deals,
@@ -100,7 +101,7 @@ BEGIN ATOMIC
 		SELECT m::date AS month, n.member FROM here h CROSS JOIN LATERAL generate_series(h.first_day::timestamp, h.today, '1 month') m
 		CROSS JOIN (SELECT '' AS member WHERE by IS NULL UNION SELECT l.member FROM lead_months l UNION SELECT d.member FROM deal_months d) n
 	), wide AS (
-		SELECT k.member, k.month, l.triggered, l.accepted, l.closed, l.contacted, l.hours, l.emails, l.email_replies, l.amounts, l.routed, l.routed_mrr, l.control, l.control_mrr,
+		SELECT k.member, k.month, l.triggered, l.accepted, l.closed, l.contacted, l.hours, l.emails, l.email_replies, l.amounts, l.routed, l.routed_mrr, l.routed_squares, l.control, l.control_mrr, l.control_squares,
 			lag(l.contacted) OVER w AS contacted_before, lag(l.hours) OVER w AS hours_before, lag(l.emails) OVER w AS emails_before, lag(l.email_replies) OVER w AS email_replies_before,
 			d.created, d.won, d.expansion, d.new, d.new_deals, d.lead_days, d.lead_deals, d.outbound_days, d.outbound_deals
 		FROM months k LEFT JOIN lead_months l ON l.member = k.member AND l.month = k.month LEFT JOIN deal_months d ON d.member = k.member AND d.month = k.month
@@ -113,6 +114,7 @@ BEGIN ATOMIC
 	LEFT JOIN (SELECT s.* FROM reported r CROSS JOIN LATERAL pql.survey_gaps(as_of, 'month', r.timezone) s WHERE by IS NULL) s ON s.period = w.month
 	LEFT JOIN LATERAL pql.rate_difference(t.converted::float8, t.trials::float8, b.converted::float8, b.trials::float8) c ON by IS NULL AND pql.local_date(h.since, h.timezone) <= pql.last_day_of('month', w.month)
 	LEFT JOIN LATERAL pql.rate_difference(w.email_replies, w.emails, w.email_replies_before, w.emails_before) e ON true
+	LEFT JOIN LATERAL pql.mean_difference(w.routed_mrr, w.routed_squares, w.routed, w.control_mrr, w.control_squares, w.control) i ON true
 	CROSS JOIN LATERAL (VALUES
 		(1, 'pql_volume', NULL::float8, coalesce(w.triggered, 0)::float8, NULL::float8, NULL::float8, NULL::float8), (1, 'pql_to_sql', NULL, coalesce(w.accepted, 0), coalesce(w.triggered, 0), NULL, NULL),
 		(1, 'pql_to_close', NULL, coalesce(w.closed, 0), coalesce(w.triggered, 0), NULL, NULL),
@@ -120,7 +122,7 @@ BEGIN ATOMIC
 		(2, 'sales_cycle_days', NULL, w.lead_days, coalesce(w.lead_deals, 0), NULL, NULL), (0, 'sales_cycle_outbound_days', NULL, w.outbound_days, coalesce(w.outbound_deals, 0), NULL, NULL),
 		(0, 'sales_cycle_saving', 1 - w.lead_days / nullif(w.lead_deals, 0) / nullif(w.outbound_days / nullif(w.outbound_deals, 0), 0), NULL, NULL, NULL, NULL),
 		(2, 'acv', NULL, w.new, coalesce(w.new_deals, 0), NULL, NULL),
-		(1, 'incremental_mrr', (coalesce(w.routed_mrr, 0) / nullif(w.routed, 0) - coalesce(w.control_mrr, 0) / nullif(w.control, 0)) * w.routed, NULL, NULL, NULL, NULL),
+		(1, 'incremental_mrr', i.difference * w.routed, NULL, NULL, i.low * w.routed, i.high * w.routed),
 		(0, 'expansion_share', NULL, coalesce(w.expansion, 0), coalesce(w.won, 0), NULL, NULL), (0, 'self_serve_change', c.difference, NULL, NULL, c.low, c.high),
 		(1, 'reply_rate_change', e.difference, NULL, NULL, e.low, e.high), (1, 'first_touch_hours_change', w.hours / nullif(w.contacted, 0) - w.hours_before / nullif(w.contacted_before, 0), NULL, NULL, NULL, NULL),
 		(0, 'nps_gap', s.nps_gap, NULL, NULL, s.nps_low, s.nps_high)

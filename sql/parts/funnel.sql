@@ -75,7 +75,7 @@ LANGUAGE sql STABLE SET jit = off
 BEGIN ATOMIC
 	WITH here AS MATERIALIZED (
 		SELECT r.model, pql.period_of('week', pql.local_date(pql.check_instant(as_of), r.timezone)) AS last_week,
-			pql.period_of('week', greatest(pql.local_date(as_of, r.timezone) - 1827, (SELECT min(s.started_on) FROM pql.score s WHERE s.model = r.model))) AS first_week FROM pql.reporting() r
+			pql.first_week(r.model, pql.local_date(as_of, r.timezone)) AS first_week FROM pql.reporting() r
 	), counted AS MATERIALIZED (
 		SELECT c.* FROM here h CROSS JOIN LATERAL pql.funnel_counts(as_of, known_at, h.first_week, h.last_week, h.model, pql.check_subject(subject)) c WHERE h.first_week <= h.last_week
 	)

@@ -124,7 +124,7 @@ INSERT INTO pql.metric_definition (section, dashboard, position, metric, title, 
 	('Playbook', 'playbook', 6, 'sales_cycle_outbound_days', 'Sales cycle, outbound', 'Days from the creation to the close, of outbound deals won in the month.', 'mean days', 'days', 'none', NULL, NULL, NULL, NULL),
 	('Playbook', 'playbook', 7, 'sales_cycle_saving', 'Sales cycle, shorter by', 'How much shorter it is from leads than outbound.', '1 − sales_cycle_days ÷ sales_cycle_outbound_days', 'change', 'higher', 0.5, 0.7, NULL, NULL),
 	('Playbook', 'playbook', 8, 'acv', 'Annual contract value', 'Amount of new deals won in the month. By source, and by band: SMB below 5,000, mid-market below 50,000, enterprise above.', 'Σ amount ÷ deals', 'money', 'none', NULL, NULL, NULL, NULL),
-	('Playbook', 'playbook', 9, 'incremental_mrr', 'Incremental MRR', 'What sales added, by the control arm: MRR per routed trial less MRR per trial held out, times routed trials; mature trials that started in the month.', '(MRR ÷ routed − MRR ÷ held out) × routed', 'money', 'higher', 0, NULL, NULL, NULL),
+	('Playbook', 'playbook', 9, 'incremental_mrr', 'Incremental MRR', 'What sales added, by the control arm: MRR per routed trial less MRR per trial held out, times routed trials; mature trials that started in the month. No data while each arm has but one.', '(MRR ÷ routed − MRR ÷ held out) × routed', 'money', 'higher', 0, NULL, NULL, NULL),
 	('Playbook', 'playbook', 10, 'expansion_share', 'Expansion', 'Share of expansion in what was won in the month.', 'expansion ÷ won', 'change', 'range', 0.3, 0.5, NULL, NULL),
 	('Playbook', 'playbook', 11, 'self_serve_change', 'Self-serve conversion, change', 'Trials of the month that did not qualify and were paid for without sales, against the 90 days before routing started.', 'self-serve conversion − before', 'change', 'higher', 0, NULL, -0.01, -0.02),
 	('Playbook', 'playbook', 12, 'reply_rate_change', 'Replies, change', 'Reply rate of e-mails to leads first contacted in the month, against the month before.', 'reply rate − month before', 'change', 'higher', 0, NULL, NULL, NULL),
@@ -229,10 +229,17 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.is_weekday(date) IS 'Is it a Monday, Tuesday, Wednesday, Thursday or Friday?';
 
+CREATE FUNCTION pql.shown_from(day date, today date) RETURNS date
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN day < today - 1827 THEN today - 1827 ELSE day END;
+END;
+COMMENT ON FUNCTION pql.shown_from(date, date) IS 'The day, but at most five years back. NULL of NULL.';
+
 CREATE FUNCTION pql.first_day_shown(as_of timestamptz, timezone text) RETURNS date
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT greatest(pql.period_of('week', pql.local_date(min(e.occurred_at), timezone)), pql.period_of('week', pql.local_date(as_of, timezone) - 1827)) FROM pql.lead_event e WHERE e.event = 'pql_triggered';
+	SELECT pql.period_of('week', pql.shown_from(pql.local_date(min(e.occurred_at), timezone), pql.local_date(as_of, timezone))) FROM pql.lead_event e WHERE e.event = 'pql_triggered';
 END;
 COMMENT ON FUNCTION pql.first_day_shown(timestamptz, text) IS 'The Monday from which dashboards count: of the week of the first lead, at most five years back. NULL: there are no leads.';
 
@@ -284,6 +291,6 @@ COMMENT ON FUNCTION pql.check_subject(text) IS 'user or account; what else there
 CREATE FUNCTION pql.first_week(of_model text, today date) RETURNS date
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT pql.period_of('week', greatest(min(s.started_on), today - 1827)) FROM pql.score s WHERE s.model = of_model;
+	SELECT pql.period_of('week', pql.shown_from(min(s.started_on), today)) FROM pql.score s WHERE s.model = of_model;
 END;
 COMMENT ON FUNCTION pql.first_week(text, date) IS 'The week of the first trial of a model, at most five years back. NULL: there are none.';

@@ -21,3 +21,16 @@ BEGIN ATOMIC
 	CROSS JOIN LATERAL (SELECT successes / nullif(trials, 0) AS p, other_successes / nullif(other_trials, 0) AS q) d;
 END;
 COMMENT ON FUNCTION pql.rate_difference(float8, float8, float8, float8) IS 'How much higher a rate is than another one, and the 95 % interval of that (R. G. Newcombe, 1998: method 10, of two Wilson intervals). No row when either has no trials.';
+
+CREATE FUNCTION pql.mean_difference(sum float8, squares float8, n float8, other_sum float8, other_squares float8, other_n float8) RETURNS TABLE (difference float8, low float8, high float8)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+	SELECT d.difference, d.difference - d.reach, d.difference + d.reach
+	FROM (
+		SELECT s.sum / s.n - s.other_sum / s.other_n AS difference,
+			-- never below zero by rounding
+			1.959963984540054 * sqrt(greatest(s.squares - s.sum ^ 2 / s.n + s.other_squares - s.other_sum ^ 2 / s.other_n, 0) / nullif(s.n + s.other_n - 2, 0) * (1 / s.n + 1 / s.other_n)) AS reach
+		FROM (SELECT coalesce(sum, 0) AS sum, coalesce(squares, 0) AS squares, nullif(n, 0) AS n, coalesce(other_sum, 0) AS other_sum, coalesce(other_squares, 0) AS other_squares, nullif(other_n, 0) AS other_n) s) d
+	WHERE d.reach IS NOT NULL;
+END;
+COMMENT ON FUNCTION pql.mean_difference(float8, float8, float8, float8, float8, float8) IS 'How much higher a mean is than another one, of sums, sums of squares and numbers, and the 95 % interval of that (two samples of one variance; the normal quantile). No row when either has none, or each but one.';

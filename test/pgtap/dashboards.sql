@@ -125,7 +125,9 @@ SELECT is(t.m('playbook', '2026-03-01', 'sales_cycle_days'), '17.5 35/2 ok', 'd1
 SELECT is(t.m('playbook', '2026-03-01', 'sales_cycle_outbound_days'), '40 40/1 ok', 'd2');
 SELECT is(t.m('playbook', '2026-03-01', 'sales_cycle_saving'), '0.5625 ok', '1 - 17.5/40');
 SELECT is(t.m('playbook', '2026-03-01', 'acv'), '16000 32000/2 ok', 'd1 and d2 are new and won');
-SELECT is(t.m('playbook', '2026-03-01', 'incremental_mrr'), '-400 warn', '800/12 - 200/2, of 12 routed');
+SELECT is(t.m('playbook', '2026-03-01', 'incremental_mrr'), '-400 inconclusive', '800/12 - 200/2, of 12 routed');
+-- the squares about the means are 340000 - 800²/12 and 40000 - 200²/2, in all 306666.67 of 12 degrees of freedom: 12 · 1.96 · √(25555.56 · (1/12 + 1/2)) = 2871.64
+SELECT is((SELECT format('%s %s', round(low::numeric, 2), round(high::numeric, 2)) FROM pql.dashboard_playbook_at('2026-04-06') WHERE metric = 'incremental_mrr' AND period = '2026-03-01'), '-3271.64 2471.64', 'which may well be chance');
 SELECT is(t.m('playbook', '2026-03-01', 'expansion_share'), '0.1579 6000/38000 warn', 'd3 of d1, d2, d3');
 SELECT is(t.m('playbook', '2026-03-01', 'self_serve_change'), '0.0538 inconclusive', '2/13 - 1/10');
 SELECT is(t.m('playbook', '2026-03-01', 'nps_gap'), '33.3333 inconclusive', 'all answers are of March');
@@ -210,6 +212,11 @@ SELECT is(round(pql.baseline('trial', '2026-04-06')::numeric, 6), round(4 / 16.0
 UPDATE pql.pilot SET baseline = 0.2;
 SELECT is(pql.baseline('trial', '2026-04-06'), 0.2::float8, 'or the pilot itself');
 SELECT matches(t.error($$SELECT * FROM pql.cohort_funnel_at(now(), 'team')$$), '^22023 . a funnel of "team" there is not', 'a subject that there is not');
+
+-- nothing yet
+TRUNCATE pql.lead_event, pql.deal, pql.survey;
+DELETE FROM pql.score;
+SELECT is_empty(format('SELECT * FROM pql.%I', v), v || ' of nothing') FROM unnest(ARRAY['dashboard_pipeline', 'dashboard_conversion', 'dashboard_guardrails', 'dashboard_playbook', 'dashboard_feedback', 'cohort_funnel']) v;
 
 SELECT * FROM finish();
 ROLLBACK;

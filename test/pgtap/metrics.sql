@@ -18,6 +18,14 @@ SELECT is_empty($$SELECT x, n, w.low, w.high FROM generate_series(1, 60) n, gene
 	WHERE x <= n AND (w.low > 0 AND abs(abs(x::float8 / n - w.low) - 1.959963984540054 * sqrt(w.low * (1 - w.low) / n)) > 1e-12 OR w.high < 1 AND abs(abs(x::float8 / n - w.high) - 1.959963984540054 * sqrt(w.high * (1 - w.high) / n)) > 1e-12)$$, 'Wilson''s bounds solve the score equation');
 SELECT is_empty($$SELECT v.x, v.n FROM (VALUES (0::float8, 0::float8), (NULL, 5), (5, NULL), (6, 5), (-1, 5), (1, -1), ('NaN', 5)) v (x, n) CROSS JOIN LATERAL pql.wilson(v.x, v.n) w$$, 'what is no rate has no interval');
 SELECT is_empty($$SELECT FROM pql.rate_difference(1, 5, 0, 0)$$, 'nor has a difference from nothing');
+-- Student, Biometrika 6 (1908), the hours of sleep gained with two drugs: in R, t.test(extra ~ group, sleep, var.equal = TRUE)$stderr is 0.849091
+SELECT is((SELECT ROW(round(d.difference::numeric, 6), round(d.low::numeric, 6), round(d.high::numeric, 6))::text FROM pql.mean_difference(7.5, 34.43, 10, 23.3, 90.37, 10) d), format('(-1.580000,%s,%s)', round(-1.58 - 1.959964 * 0.849091, 6), round(-1.58 + 1.959964 * 0.849091, 6)), 'a difference of means');
+SELECT is((SELECT ROW(d.*)::text FROM pql.mean_difference(NULL, NULL, 4, NULL, NULL, 1) d), '(0,0,0)', 'NULL is that nothing was paid');
+SELECT is_empty($$SELECT d FROM (VALUES (1, 1), (0, 5), (5, NULL)) v (m, n) CROSS JOIN LATERAL pql.mean_difference(10, 100, v.m, 0, 0, v.n) d$$, 'one and one tell nothing of how far they scatter');
+
+-- ---- the first day ----
+
+SELECT is(pql.shown_from(v.day, '2026-03-01'), v.says, coalesce(v.day::text, 'none')) FROM (VALUES ('2026-02-01'::date, '2026-02-01'::date), ('1999-01-01', '2021-02-28'), (NULL, NULL)) v (day, says);
 
 -- ---- statuses ----
 
