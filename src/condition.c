@@ -40,10 +40,44 @@ fact_index(PqlReader *r, const char *dotted)
 	return m->nfacts++;
 }
 
+/* A user has no members, an account is no person and has no trial. */
+static bool
+fits_unit(PqlReader *r, const char *path, const char *section, const char *key)
+{
+	const PqlModel *m = r->model;
+	bool of_members = strcmp(section, "members") == 0;
+	bool of_user = strcmp(section, "person") == 0 || strcmp(section, "trial") == 0;
+
+	if (pql_is_account_model(m) ? of_user : of_members)
+	{
+		pql_reader_problem(r, path,
+						   psprintf("%s.%s at %s is of %s", section, key, path,
+									of_user ? "a user, and the unit is the account"
+											: "an account, and the unit is the user"),
+						   pstrdup(of_user
+									   ? "Facts of an account are account.*, members.* and lead.*."
+									   : "Facts of a user are person.*, account.*, trial.* and "
+										 "lead.*."),
+						   pstrdup(of_user ? "Count members by it: \"members\": {\"…\": "
+											 "{\"person.title\": …}}."
+										   : "Ask for it in a model with \"unit\": \"account\"."));
+		return false;
+	}
+	if (of_members && pql_key_index(key, (const char *const *) m->rollups, m->nrollups) < 0)
+	{
+		pql_reader_problem(
+			r, path, psprintf("unknown fact \"members.%s\" at %s", key, path),
+			pstrdup("$.members says what is counted; members.count is always there."),
+			pql_suggest(key, (const char *const *) m->rollups, m->nrollups));
+		return false;
+	}
+	return true;
+}
+
 static bool
 is_fact(PqlReader *r, const char *path, const char *dotted)
 {
-	static const char *const sections[] = {"person", "account", "trial", "lead"};
+	static const char *const sections[] = {"person", "account", "trial", "lead", "members"};
 	const char *dot = strchr(dotted, '.');
 	char *section;
 
@@ -51,9 +85,10 @@ is_fact(PqlReader *r, const char *path, const char *dotted)
 	{
 		section = pnstrdup(dotted, dot - dotted);
 		if (pql_key_index(section, sections, lengthof(sections)) >= 0)
-			return true;
+			return fits_unit(r, path, section, dot + 1);
 		pql_reader_problem(r, path, psprintf("unknown fact \"%s\" at %s", dotted, path),
-						   pstrdup("Facts are person.*, account.*, trial.* and lead.*."),
+						   pstrdup("Facts are person.*, account.*, trial.* and lead.*, of accounts "
+								   "members.*."),
 						   pql_suggest(section, sections, lengthof(sections)));
 		return false;
 	}
@@ -115,6 +150,11 @@ number_condition(PqlReader *r, const char *path, const PqlJson *json, PqlCondKin
 {
 	PqlCond *cond = pql_new_condition(kind);
 
+	if (kind == PQL_C_COUNTED_DAYS && pql_is_account_model(r->model))
+		pql_reader_problem(
+			r, path, psprintf("an account has no counted days at %s", path),
+			pstrdup("They are days of events, which an account model does not read."),
+			pstrdup("Remove it."));
 	if (json->kind != PQL_JSON_OBJECT && json->kind != PQL_JSON_NUMBER)
 		pql_reader_expected(r, path, json, "a number or a comparison such as {\"at_least\": 2}");
 	else

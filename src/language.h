@@ -78,6 +78,10 @@ extern PqlWhere *pql_read_where(PqlReader *r, const char *path, const PqlJson *j
 
 extern int pql_property(PqlReader *r, const char *name);
 
+/* A name of the user's that can become a column; notes a problem and returns false when it cannot.
+ */
+extern bool pql_check_name(PqlReader *r, const char *path, const char *name, const char *what);
+
 /* ---- measure.c ---- */
 
 /* The measure key of an object, or NULL. More than one is a problem. */
@@ -129,5 +133,12 @@ pql_new_condition(PqlCondKind kind)
 extern PqlCond *pql_read_condition(PqlReader *r, const char *path, const PqlJson *json);
 extern PqlCond *pql_fact_condition(PqlReader *r, const char *path, const char *dotted, int ntests,
 								   PqlTest *tests);
+/* Does a condition ask for what is made of signals: score, tier, signals_met, counted_days? */
+extern bool pql_asks_for_score(const PqlCond *cond);
+
+/* ---- members.c ---- */
+
+/* The "members" section: what members.* there are. */
+extern void pql_read_members(PqlReader *r, const PqlJson *document);
 
 #endif

@@ -792,6 +792,15 @@ pql_read_measure(PqlReader *r, const char *path, const PqlJson *object, const ch
 	PqlCond *cond = pql_new_condition(PQL_C_MEASURE);
 	PqlMeasure m = {0};
 
+	if (pql_is_account_model(model))
+	{
+		pql_reader_problem(r, path, psprintf("an account model reads no events at %s", path),
+						   pstrdup("It counts members, who have events."),
+						   psprintf("Name it in \"members\": {\"…\": {\"%s\": …}}, and look at "
+									"members.….",
+									key));
+		return NULL;
+	}
 	m.kind = word->kind;
 	m.slot = m.other_slot = m.days_slot = -1;
 	m.window = model->window;

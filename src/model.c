@@ -14,8 +14,11 @@
 
 #include "language.h"
 
-static const char *const top_keys[] = {"model",   "about",   "unit", "timezone", "window", "events",
-									   "signals", "qualify", "hold", "exclude",  "tiers"};
+static const char *const top_keys[] = {"model",   "about",  "unit",    "timezone",
+									   "window",  "events", "members", "signals",
+									   "qualify", "hold",   "exclude", "tiers"};
+
+static const char *const units[] = {"user", "account"};
 
 /* Keys of a signal that belong to no measure. */
 static const char *const signal_keys[] = {
@@ -43,8 +46,8 @@ unknown_key(PqlReader *r, const char *path, const char *key, char *detail, const
 }
 
 /* An identifier that can become a column: what CRM columns and arrays of signals need. */
-static bool
-check_name(PqlReader *r, const char *path, const char *name, const char *what)
+bool
+pql_check_name(PqlReader *r, const char *path, const char *name, const char *what)
 {
 	bool ok = name[0] >= 'a' && name[0] <= 'z' && strlen(name) < NAMEDATALEN;
 
@@ -62,6 +65,21 @@ check_name(PqlReader *r, const char *path, const char *name, const char *what)
 
 /* ---- head ---- */
 
+/* What only a trial has, and a model of accounts therefore cannot ask for. */
+static void
+refuse_of_trials(PqlReader *r, const PqlJson *doc)
+{
+	static const char *const keys[] = {"window", "hold"};
+
+	for (int i = 0; i < lengthof(keys); i++)
+		if (pql_json_get(doc, keys[i]) != NULL)
+			pql_problem(r->problems, PQL_PATH("$", keys[i]),
+						psprintf("an account has no %s at $.%s", keys[i], keys[i]),
+						pstrdup("Its signals look at the account and its members as they are."),
+						pstrdup("Remove it; conditions in \"members\" have windows of their own."));
+	r->model->per_trial = false;
+}
+
 static void
 read_head(PqlReader *r, const PqlJson *doc)
 {
@@ -78,7 +96,7 @@ read_head(PqlReader *r, const PqlJson *doc)
 		pql_problem(r->problems, "$", pstrdup("the model has no name"),
 					pstrdup("$.model is missing."), pstrdup("Add \"model\": \"a_name\"."));
 	if (m->name != NULL)
-		check_name(r, "$.model", m->name, "model");
+		pql_check_name(r, "$.model", m->name, "model");
 	else
 		m->name = "?";
 
@@ -88,11 +106,11 @@ read_head(PqlReader *r, const PqlJson *doc)
 
 	json = pql_json_get(doc, "unit");
 	m->unit = json != NULL ? pql_read_string(r, "$.unit", json) : "user";
-	if (m->unit != NULL && strcmp(m->unit, "user") != 0)
+	if (m->unit != NULL && !is_one_of(m->unit, units, lengthof(units)))
 		pql_problem(r->problems, "$.unit",
-					psprintf("%s is no unit this version scores at $.unit", pql_json_brief(json)),
-					pstrdup("The unit of a model is \"user\"."),
-					pstrdup("Set \"unit\": \"user\"."));
+					psprintf("%s is no unit at $.unit", pql_json_brief(json)),
+					pstrdup("A model judges users or accounts."),
+					pstrdup("Set \"unit\": \"user\" or \"unit\": \"account\"."));
 
 	json = pql_json_get(doc, "timezone");
 	if (json == NULL)
@@ -115,6 +133,8 @@ read_head(PqlReader *r, const PqlJson *doc)
 	if (json != NULL)
 		pql_read_window(r, "$", doc, &m->window);
 	m->per_trial = json != NULL && m->window.kind != PQL_WINDOW_LAST;
+	if (pql_is_account_model(m))
+		refuse_of_trials(r, doc);
 }
 
 /* Checks every entry, used or not. Words that nothing uses are classes without slots. */
@@ -468,8 +488,11 @@ read_signal(PqlReader *r, const char *path, const PqlJson *json, PqlSignal *s)
 	if (effect != NULL && strcmp(effect, "points") == 0)
 	{
 		s->effect = PQL_SCORING;
-		pql_read_int(r, PQL_PATH(path, "points"), value, -PQL_MAX_POINTS, PQL_MAX_POINTS,
-					 &s->points);
+		s->by_value =
+			profile && value->kind == PQL_JSON_STRING && strcmp(value->string, "value") == 0;
+		if (!s->by_value)
+			pql_read_int(r, PQL_PATH(path, "points"), value, -PQL_MAX_POINTS, PQL_MAX_POINTS,
+						 &s->points);
 	}
 	else if (effect != NULL && strcmp(effect, "bands") == 0)
 	{
@@ -573,7 +596,7 @@ read_signals(PqlReader *r, const PqlJson *doc)
 						pstrdup("Add \"signal\": \"a_name\"."));
 		else if (pql_read_string(r, PQL_PATH(path, "signal"), name) != NULL)
 		{
-			check_name(r, PQL_PATH(path, "signal"), name->string, "signal");
+			pql_check_name(r, PQL_PATH(path, "signal"), name->string, "signal");
 			for (int j = 0; j < i; j++)
 				if (strcmp(r->signal_names[j], name->string) == 0)
 					pql_problem(r->problems, path,
@@ -615,15 +638,15 @@ circle(PqlModel *m, const PqlCond *cond, int *state)
 }
 
 /* Score, tier and the like are made of signals, so signals cannot ask for them. */
-static bool
-asks_for_score(const PqlCond *cond)
+bool
+pql_asks_for_score(const PqlCond *cond)
 {
 	if (cond == NULL)
 		return false;
 	if (cond->kind >= PQL_C_SCORE)
 		return true;
 	for (int i = 0; i < cond->n; i++)
-		if (asks_for_score(cond->parts[i]))
+		if (pql_asks_for_score(cond->parts[i]))
 			return true;
 	return false;
 }
@@ -647,7 +670,7 @@ check_signals(PqlReader *r)
 						pstrdup("Break the circle."));
 			m->signals[i].when = NULL;
 		}
-		if (asks_for_score(m->signals[i].when))
+		if (pql_asks_for_score(m->signals[i].when))
 			pql_problem(
 				r->problems, path,
 				psprintf("signal \"%s\" asks for the score at %s", m->signals[i].name, path),
@@ -739,7 +762,7 @@ read_tiers(PqlReader *r, const PqlJson *doc)
 		{
 			char *name = optional_string(r, path, json, "tier");
 
-			if (name != NULL && check_name(r, PQL_PATH(path, "tier"), name, "tier"))
+			if (name != NULL && pql_check_name(r, PQL_PATH(path, "tier"), name, "tier"))
 				tier->name = name;
 			for (int j = 0; j < i; j++)
 				if (name != NULL && strcmp(m->tiers[j].name, name) == 0)
@@ -775,7 +798,14 @@ read_qualify(PqlReader *r, const PqlJson *doc)
 		pql_problem(r->problems, "$",
 					psprintf("model \"%s\" does not say who qualifies", r->model->name),
 					pstrdup("$.qualify is missing."),
-					pstrdup("Add for example \"qualify\": {\"score\": {\"at_least\": 4}}."));
+					pstrdup("Add for example \"qualify\": {\"score\": {\"at_least\": 4}}, or "
+							"\"nobody\" where it only scores."));
+	else if (json->kind == PQL_JSON_STRING && strcmp(json->string, "nobody") == 0)
+	{
+		/* it only scores: any of nothing */
+		r->model->qualify->kind = PQL_C_ANY;
+		r->model->only_scores = true;
+	}
 	else
 		r->model->qualify = pql_read_condition(r, "$.qualify", json);
 }
@@ -903,7 +933,7 @@ read_exclusions(PqlReader *r, const PqlJson *doc)
 			continue;
 		}
 		e->reason = optional_string(r, path, json, "reason");
-		if (e->reason == NULL || !check_name(r, PQL_PATH(path, "reason"), e->reason, "reason"))
+		if (e->reason == NULL || !pql_check_name(r, PQL_PATH(path, "reason"), e->reason, "reason"))
 			e->reason = "?";
 		for (int j = 0; j < i; j++)
 			if (strcmp(m->exclusions[j].reason, e->reason) == 0 && strcmp(e->reason, "?") != 0)
@@ -971,7 +1001,7 @@ signal_only_grows(const PqlModel *m, const PqlSignal *s)
 		if (s->bands[i].points < (i > 0 ? s->bands[i - 1].points : 0) ||
 			!at_least_only(s->bands[i].ntests, s->bands[i].tests))
 			return false;
-	return s->points >= 0 && only_grows(m, s->when);
+	return s->points >= 0 && !s->by_value && only_grows(m, s->when);
 }
 
 /* Do the score, the signals met and their days only grow, while facts stay as they are? */
@@ -1074,7 +1104,7 @@ finish_conditions(PqlReader *r)
 			count_days_of(r, s->when);
 		if (s->effect != PQL_INFO && !past_only(m, s->when))
 			m->exact = false;
-		s->past = past_only(m, s->when);
+		s->past = !pql_is_account_model(m) && past_only(m, s->when);
 		if (s->stage != PQL_NO_STAGE && !s->past)
 			pql_reader_problem(r, PQL_PATH(PQL_INDEX("$.signals", i), "stage"),
 							   psprintf("signal \"%s\" cannot be a stage", s->name),
@@ -1086,6 +1116,11 @@ finish_conditions(PqlReader *r)
 			s->when->banded = s;
 		most = can_be_met(m, i) ? Max(0, s->points) : 0;
 		least = Min(0, s->points);
+		if (s->by_value)
+		{
+			most = PQL_MAX_VALUE_POINTS;
+			least = -PQL_MAX_VALUE_POINTS;
+		}
 		for (int j = 0; j < s->nbands; j++)
 		{
 			most = Max(most, s->bands[j].points);
@@ -1299,7 +1334,7 @@ check_possible(PqlReader *r)
 	PqlModel *m = r->model;
 	Impossible why = {NULL, NULL};
 	const char *path = "$.qualify";
-	bool ok = possible(m, m->qualify, path, &why);
+	bool ok = m->only_scores || possible(m, m->qualify, path, &why);
 
 	for (int i = 0; i < m->nsignals && ok; i++)
 		if (m->signals[i].effect == PQL_GATE && m->signals[i].when != NULL)
@@ -1340,6 +1375,7 @@ compile(PqlJson *document, PqlProblems *problems, bool brief, bool lean)
 	r.tier_names = collect_names(pql_json_get(document, "tiers"), "tier", &r.ntier_names);
 	read_head(&r, document);
 	read_glossary_entries(&r, document);
+	pql_read_members(&r, document);
 	read_signals(&r, document);
 	read_tiers(&r, document);
 	read_qualify(&r, document);
@@ -1403,48 +1439,91 @@ pql_model_signal(const PqlModel *model, const char *name)
 /* ---- canonical order ---- */
 
 /* The order in which a person would write keys. Words of the user's own keep their place after. */
-static const char *const key_order[] = {"model",        "about",
-										"unit",         "timezone",
-										"window",       "events",
-										"signals",      "qualify",
-										"hold",         "exclude",
-										"tiers",        "reason",
-										"tier",         "when",
-										"first_touch",  "breach",
-										"route",        "signal",
-										"category",     "count",
-										"distinct",     "days",
-										"time_to",      "dau_mau",
-										"weeks_rising", "weeks_falling",
-										"trend",        "spike",
-										"days_since",   "absent",
-										"started",      "quota",
-										"sum",          "max",
-										"latest",       "profile",
-										"all",          "any",
-										"not",          "limit",
-										"of",           "event",
-										"where",        "source",
-										"trial_days",   "last_days",
-										"against_days", "after_age",
-										"not_finished", "within",
-										"at_least",     "at_most",
-										"more_than",    "less_than",
-										"between",      "equals",
-										"is",           "one_of",
-										"starts_with",  "under",
-										"contains",     "matches",
-										"exists",       "in_list",
-										"on_days",      "full_within",
-										"gate",         "bands",
-										"points",       "info",
-										"counted",      "if_unknown",
-										"says",         "may_mention",
-										"stage",        "why",
-										"beware",       "missing_only",
-										"for",          "from",
-										"released_by",  "on_a_later_day",
-										"score",        "signals_met",
+static const char *const key_order[] = {"model",
+										"about",
+										"unit",
+										"timezone",
+										"window",
+										"events",
+										"members",
+										"signals",
+										"qualify",
+										"hold",
+										"exclude",
+										"tiers",
+										"reason",
+										"tier",
+										"when",
+										"first_touch",
+										"breach",
+										"route",
+										"signal",
+										"category",
+										"count",
+										"distinct",
+										"days",
+										"time_to",
+										"dau_mau",
+										"weeks_rising",
+										"weeks_falling",
+										"trend",
+										"spike",
+										"days_since",
+										"absent",
+										"started",
+										"quota",
+										"sum",
+										"max",
+										"latest",
+										"profile",
+										"all",
+										"any",
+										"not",
+										"limit",
+										"of",
+										"event",
+										"where",
+										"source",
+										"trial_days",
+										"last_days",
+										"against_days",
+										"after_age",
+										"not_finished",
+										"within",
+										"at_least",
+										"at_most",
+										"more_than",
+										"less_than",
+										"between",
+										"equals",
+										"is",
+										"one_of",
+										"starts_with",
+										"under",
+										"contains",
+										"matches",
+										"exists",
+										"in_list",
+										"on_days",
+										"full_within",
+										"gate",
+										"bands",
+										"points",
+										"info",
+										"counted",
+										"if_unknown",
+										"says",
+										"may_mention",
+										"stage",
+										"why",
+										"beware",
+										"missing_only",
+										"for",
+										"from",
+										"released_by",
+										"on_a_later_day",
+										"score",
+										"signals_met",
 										"counted_days"};
 
 static int

@@ -18,6 +18,7 @@
 #define PQL_MAX_TIERS 16
 #define PQL_MAX_BANDS 16
 #define PQL_MAX_POINTS 1000
+#define PQL_MAX_VALUE_POINTS 1000000 /* of a signal whose points are its value */
 
 /* ---- which rows count ---- */
 
@@ -187,6 +188,7 @@ typedef struct PqlSignal
 	bool past;     /* can be read as of any past instant */
 	PqlCond *when; /* with bands: a leaf without tests */
 	int points;
+	bool by_value; /* as many points as its value */
 	int nbands;
 	PqlBand *bands; /* ascending */
 	int text_slot;  /* PQL_TEXT that `says` names, or -1 */
@@ -226,12 +228,15 @@ typedef struct PqlModel
 	int nsignals;
 	PqlSignal *signals;
 	PqlCond *qualify;
+	bool only_scores; /* nobody qualifies */
 	int counted_days; /* most days that a condition asks for; 0: none */
 	PqlHold hold;
 	int nexclusions;
 	PqlExclusion *exclusions;
 	int ntiers;
 	PqlTier *tiers; /* highest first */
+	int nrollups;   /* account models: names of members.* */
+	char **rollups;
 
 	int nmeasures;
 	PqlMeasure *measures;
@@ -279,6 +284,7 @@ extern PqlModel *pql_model_lean(Jsonb *document);
 /* Puts keys into the language's order, for canonical text. */
 extern void pql_model_order_keys(PqlJson *document);
 
+extern bool pql_is_account_model(const PqlModel *model);
 extern int pql_model_signal(const PqlModel *model, const char *name);
 
 /* Equal names of the same length. Most are short, and a call of memcmp would cost more than they.

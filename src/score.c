@@ -1524,6 +1524,37 @@ as_of_arg(FunctionCallInfo fcinfo, int n)
 	return at;
 }
 
+static void
+take_account(void *state, TupleTableSlot *slot)
+{
+	ReturnSetInfo *result = state;
+
+	slot_getallattrs(slot);
+	tuplestore_putvalues(result->setResult, result->setDesc, slot->tts_values, slot->tts_isnull);
+}
+
+/* Accounts are judged by what their members are: those are scored by a job of their own. */
+static void
+score_accounts(const Job *job, text *model, ReturnSetInfo *result)
+{
+	PqlArgs args = {0};
+
+	if (job->gather || job->from != PQL_ALWAYS || job->until != PQL_NEVER)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg(job->gather ? "model \"%s\" keeps no evidence"
+									: "accounts of model \"%s\" have no start",
+						text_to_cstring(model)),
+				 errdetail("Its unit is the account."),
+				 errhint("Ask for its members: model \"%s_members\".", text_to_cstring(model))));
+	pql_arg(&args, TEXTOID, PointerGetDatum(model), false);
+	pql_arg(&args, TIMESTAMPTZOID, TimestampTzGetDatum(job->as_of), false);
+	pql_arg(&args, TIMESTAMPTZOID, TimestampTzGetDatum(job->known_at), job->known_at == PQL_NEVER);
+	pql_arg(&args, BOOLOID, BoolGetDatum(job->detail), false);
+	pql_query("SELECT * FROM pql.score_accounts($1, $2, $3, $4)", &args, PQL_PLAN_AS_EVER,
+			  take_account, result);
+}
+
 /* Does a job, of which the arguments are known, and puts its rows into the result. */
 static void
 do_job(Job *job, text *model, ReturnSetInfo *result)
@@ -1536,6 +1567,11 @@ do_job(Job *job, text *model, ReturnSetInfo *result)
 	job->document = active_model(model);
 	w->job = job;
 	w->model = pql_model_from_jsonb(job->document);
+	if (pql_is_account_model(w->model))
+	{
+		score_accounts(job, model, result);
+		return;
+	}
 	read_sources(job, w->model);
 	read_leaves(job, w->model);
 	w->model = model_for(job);

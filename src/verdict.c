@@ -175,6 +175,18 @@ band_met(Judge *j, const PqlSignal *s, PqlTruth *truth)
 	return -1;
 }
 
+/* The value of a fact, as points. */
+static int
+value_points(Judge *j, const PqlSignal *s)
+{
+	PqlValue value = pql_fact_value(j->model, j->profile, s->when->index, j->ends_at, j->t);
+	double number;
+
+	if (!pql_value_number(&value, &number))
+		return 0;
+	return (int) rint(Max(-PQL_MAX_VALUE_POINTS, Min(PQL_MAX_VALUE_POINTS, number)));
+}
+
 static PqlTruth
 signal_truth(Judge *j, int index)
 {
@@ -192,7 +204,7 @@ signal_truth(Judge *j, int index)
 	else
 	{
 		truth = holds(j, s->when);
-		j->s->points[index] = truth == PQL_TRUE ? s->points : 0;
+		j->s->points[index] = truth != PQL_TRUE ? 0 : s->by_value ? value_points(j, s) : s->points;
 	}
 	j->s->signal[index] = truth;
 	return truth;

@@ -55,7 +55,7 @@ typedef struct PqlProfile
 typedef struct PqlStanding
 {
 	PqlTruth signal[PQL_MAX_SIGNALS];
-	int16 points[PQL_MAX_SIGNALS]; /* earned while met */
+	int32 points[PQL_MAX_SIGNALS]; /* earned while met */
 	bool exclusion[PQL_MAX_EXCLUSIONS];
 	int score;
 	int potential;

@@ -31,7 +31,7 @@ SELECT pg_catalog.pg_extension_config_dump('pql.model_version', 'WHERE shipped_i
 SELECT pg_catalog.pg_extension_config_dump('pql.model_activation', 'WHERE shipped_in IS NULL');
 
 CREATE VIEW pql.active_model AS
-SELECT a.model, a.version, a.activated_at, v.document, v.evidence_bound, v.exact_qualification
+SELECT a.model, a.version, a.activated_at, v.document, v.evidence_bound, v.exact_qualification, coalesce(v.document OPERATOR(pg_catalog.->>) 'unit', 'user') AS unit
 FROM (SELECT DISTINCT ON (x.model) x.* FROM pql.model_activation x ORDER BY x.model, x.activated_at DESC) a
 JOIN pql.model_version v ON v.model OPERATOR(pg_catalog.=) a.model AND v.version OPERATOR(pg_catalog.=) a.version;
 COMMENT ON VIEW pql.active_model IS 'The active version of each model: what pql.refresh keeps verdicts of.';
@@ -99,6 +99,10 @@ BEGIN
 		JOIN pql.model_version v ON v.model = a.model AND v.version = a.version
 		WHERE a.model = model.name
 		ORDER BY a.activated_at DESC LIMIT 1;
+		-- one that was never active can be looked at
+		IF found IS NULL AND NOT EXISTS (SELECT FROM pql.model_activation a WHERE a.model = model.name) THEN
+			SELECT v.document INTO found FROM pql.model_version v WHERE v.model = model.name ORDER BY v.version DESC LIMIT 1;
+		END IF;
 	ELSE
 		SELECT v.document INTO found
 		FROM pql.model_version v WHERE v.model = model.name AND v.version = model.version;
@@ -122,7 +126,7 @@ BEGIN
 			HINT = coalesce('Did you mean "' || near || '"?', 'Store it with pql.put_model.');
 END
 $$;
-COMMENT ON FUNCTION pql.model(text, int) IS 'The document of a model: the active version (or that which was active last), or the one asked for. NULL name: NULL. In queries write (SELECT pql.model(''trial'')): a bare call runs once per row.';
+COMMENT ON FUNCTION pql.model(text, int) IS 'The document of a model: the active version (or that which was active last; of one that never was, the newest), or the one asked for. NULL name: NULL. In queries write (SELECT pql.model(''trial'')): a bare call runs once per row.';
 
 CREATE FUNCTION pql.model_text(name text, version int DEFAULT NULL) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -141,21 +145,26 @@ BEGIN
 	END IF;
 	PERFORM pql.model(name, version);
 	INSERT INTO pql.model_activation (model, version) VALUES (name, version);
+	PERFORM pql.put_members_models(name);
 END
 $$;
 COMMENT ON FUNCTION pql.activate_model(text, int) IS 'Makes a version the active one. An unknown model or version is an ERROR.';
 
 CREATE FUNCTION pql.deactivate_model(name text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	set_aside text;
 BEGIN
 	IF name IS NULL OR NOT EXISTS (SELECT FROM pql.active_model m WHERE m.model = name) THEN
 		RAISE EXCEPTION 'model "%" is not active', name
 			USING ERRCODE = 'undefined_object', HINT = format('Active are %s.', coalesce((SELECT string_agg(m.model, ', ' ORDER BY m.model) FROM pql.active_model m), 'none'));
 	END IF;
 	PERFORM pql.lock_everybody();
-	INSERT INTO pql.model_activation (model, version) VALUES (name, NULL);
-	DELETE FROM pql.state s WHERE s.model = name;
-	DELETE FROM pql.score s WHERE s.model = name;
+	FOREACH set_aside IN ARRAY CASE WHEN pql.model(name) ->> 'unit' = 'account' THEN ARRAY[name, pql.members_model(name)] ELSE ARRAY[name] END LOOP
+		INSERT INTO pql.model_activation (model, version) VALUES (set_aside, NULL);
+		DELETE FROM pql.state s WHERE s.model = set_aside;
+		DELETE FROM pql.score s WHERE s.model = set_aside;
+	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION pql.deactivate_model(text) IS 'Sets a model aside: pql.refresh keeps its verdicts no longer, and finds no leads by it. Its history and leads stay, and pql.score_all goes on scoring by the version that was active last. pql.activate_model brings it back. A model that is not active is an ERROR.';
@@ -208,12 +217,18 @@ BEGIN
 	VALUES (info.name, added, doc, info.evidence_bound, info.exact_qualification);
 	IF activate THEN
 		PERFORM pql.activate_model(info.name, added);
+	ELSIF doc ->> 'unit' = 'account' THEN
+		PERFORM pql.put_members_models(info.name);
 	END IF;
-	RAISE NOTICE 'model "%" version %: at most % bytes of evidence a %; %', info.name, added,
-		info.evidence_bound, CASE WHEN info.per_trial THEN 'trial' ELSE 'user' END,
-		CASE WHEN info.exact_qualification THEN 'qualified_at is exact'
-			WHEN NOT info.per_trial THEN 'qualified_at is not kept, for its subjects are not trials'
-			ELSE 'qualified_at is not kept, for some of its measures forget when they were met' END;
+	IF doc ->> 'unit' = 'account' THEN
+		RAISE NOTICE 'model "%" version %: members are judged by model "%"', info.name, added, pql.members_model(info.name);
+	ELSE
+		RAISE NOTICE 'model "%" version %: at most % bytes of evidence a %; %', info.name, added,
+			info.evidence_bound, CASE WHEN info.per_trial THEN 'trial' ELSE 'user' END,
+			CASE WHEN info.exact_qualification THEN 'qualified_at is exact'
+				WHEN NOT info.per_trial THEN 'qualified_at is not kept, for its subjects are not trials'
+				ELSE 'qualified_at is not kept, for some of its measures forget when they were met' END;
+	END IF;
 	PERFORM pql.warn_of_absent_events(doc);
 	RETURN added;
 END
@@ -272,7 +287,7 @@ CREATE FUNCTION pql.adapt(name text, changes jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	doc jsonb := pql.model(name);
-	words text[] := ARRAY['model', 'about', 'unit', 'timezone', 'window', 'events', 'signals', 'qualify',
+	words text[] := ARRAY['model', 'about', 'unit', 'timezone', 'window', 'events', 'members', 'signals', 'qualify',
 		'hold', 'exclude', 'tiers'];
 	glossary text[] := ARRAY(SELECT jsonb_object_keys(coalesce(doc -> 'events', '{}')));
 	signals text[] := ARRAY(SELECT s ->> 'signal' FROM jsonb_array_elements(doc -> 'signals') s);

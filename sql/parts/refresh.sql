@@ -62,7 +62,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN QUERY EXECUTE format('SELECT p.user_id FROM pql.person p UNION SELECT t.user_id FROM pql.trial t UNION SELECT s.user_id FROM pql.state s%s',
 		-- users of whom only events are known count for models of users, and where events start trials
-		CASE WHEN NOT EXISTS (SELECT FROM pql.trial) OR EXISTS (SELECT FROM pql.active_model m WHERE NOT (pql.model_info(m.document)).per_trial)
+		CASE WHEN NOT EXISTS (SELECT FROM pql.trial) OR EXISTS (SELECT FROM pql.active_model m WHERE m.unit = 'user' AND NOT (pql.model_info(m.document)).per_trial)
 			THEN format(' UNION SELECT e.user_id FROM (%s) e', pql.event_query(NULL, NULL, unreadable)) ELSE '' END);
 END
 $$;
@@ -113,12 +113,12 @@ BEGIN
 		RETURN '{}';
 	END IF;
 	many := counting AND (SELECT count(*) FROM (SELECT FROM pql.change c WHERE c.due_at <= as_of LIMIT few) c) = few
-		AND EXISTS (SELECT FROM pql.active_model m WHERE (
+		AND EXISTS (SELECT FROM pql.active_model m WHERE m.unit = 'user' AND (
 			SELECT count(*) FILTER (WHERE s.seen_until IS NULL OR c.since <= s.seen_until) > part * count(*)
 			FROM (SELECT c.user_id, min(c.since) AS since FROM pql.change c WHERE c.due_at <= as_of GROUP BY c.user_id) c
 			FULL JOIN (SELECT s.user_id, max(s.seen_until) AS seen_until FROM pql.state s WHERE s.model = m.model GROUP BY s.user_id) s ON s.user_id = c.user_id));
 	-- events are the same for all models; what a model keeps of them is its own
-	RETURN ARRAY(SELECT m.model FROM pql.active_model m WHERE many OR everybody_since < 'infinity' OR everybody_since IS NOT NULL AND NOT pql.state_fits(m.model) ORDER BY m.model);
+	RETURN ARRAY(SELECT m.model FROM pql.active_model m WHERE m.unit = 'user' AND (many OR everybody_since < 'infinity' OR everybody_since IS NOT NULL AND NOT pql.state_fits(m.model)) ORDER BY m.model);
 END
 $$;
 COMMENT ON FUNCTION pql.stale_models(timestamptz, text[], boolean) IS 'Models of which the events of so many users are to be read again that going through all events is quicker: all models where it is for marks, those that keep something else now where it is for that. counting: look at marks of users as well, not only at those for everybody. None while some sources cannot be read.';
@@ -142,7 +142,7 @@ BEGIN
 	-- The events of these marks are among those that are read below; of marks that come meanwhile they may not be. A model that is not read anew
 	-- has not seen them.
 	UPDATE pql.change c SET since = gather_stale.as_of + interval '1 microsecond'
-	WHERE c.due_at <= gather_stale.as_of AND c.since <= gather_stale.as_of AND NOT EXISTS (SELECT FROM pql.active_model m WHERE m.model <> ALL (models));
+	WHERE c.due_at <= gather_stale.as_of AND c.since <= gather_stale.as_of AND NOT EXISTS (SELECT FROM pql.active_model m WHERE m.unit = 'user' AND m.model <> ALL (models));
 	PERFORM pql.gather_state(m, as_of) FROM unnest(models) m;
 END
 $$;
@@ -224,20 +224,27 @@ COMMENT ON FUNCTION pql.begin_run(timestamptz, text[]) IS 'The beginning of a re
 
 CREATE FUNCTION pql.pick_users(as_of timestamptz, logged_until timestamptz, most_users int, unreadable text[]) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET max_parallel_workers_per_gather = 0 AS $$
+DECLARE
+	of_accounts boolean;
+	picked text[];
 BEGIN
-	RETURN (
-		SELECT array_agg(DISTINCT p.user_id)
+	-- accounts when all their members have been judged
+	FOREACH of_accounts IN ARRAY ARRAY[false, true] LOOP
+		SELECT array_agg(DISTINCT p.user_id) INTO picked
 		FROM (
 			(SELECT c.user_id FROM pql.change c
-			WHERE c.due_at <= as_of AND c.logged_at <= logged_until AND c.user_id IS NOT NULL
+			WHERE c.due_at <= as_of AND c.logged_at <= logged_until AND pql.is_account_key(c.user_id) = of_accounts
 				AND (unreadable = '{}' OR (c.source = ANY (unreadable)) IS NOT TRUE AND NOT EXISTS (SELECT FROM pql.change w WHERE w.user_id = c.user_id AND w.waits_for = ANY (unreadable)))
 			ORDER BY c.due_at, c.logged_at LIMIT most_users)
 			UNION ALL
 			(SELECT s.user_id FROM pql.score s
-			WHERE s.next_change_at <= as_of
+			WHERE s.next_change_at <= as_of AND pql.is_account_key(s.user_id) = of_accounts
 				AND (unreadable = '{}' OR NOT EXISTS (SELECT FROM pql.change w WHERE w.user_id = s.user_id AND w.waits_for = ANY (unreadable)))
 			ORDER BY s.next_change_at LIMIT most_users)
-		) p);
+		) p;
+		EXIT WHEN picked IS NOT NULL;
+	END LOOP;
+	RETURN picked;
 END
 $$;
 COMMENT ON FUNCTION pql.pick_users(timestamptz, timestamptz, int, text[]) IS 'Up to so many users who are marked (by then), and as many whose time has come; not those who wait for a source in unreadable. NULL: nobody is left. A hint only: what holds is read when they are locked.';
@@ -297,7 +304,8 @@ BEGIN
 	as_of := greatest(as_of, (SELECT max(r.as_of) FROM pql.run r));
 
 	WITH asked AS MATERIALIZED (
-		SELECT array_agg(a.user_id) AS users, array_agg(a.source) AS sources, array_agg(a.since) AS since
+		SELECT array_agg(a.user_id) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS users, array_agg(a.source) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS sources,
+			array_agg(a.since) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS since, array_agg(a.user_id) FILTER (WHERE pql.is_account_key(a.user_id)) AS accounts
 		FROM (
 			SELECT c.user_id, c.source, c.since FROM pql.change c WHERE c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
 			UNION ALL
@@ -305,12 +313,19 @@ BEGIN
 			SELECT u.user_id, NULL, 'infinity' FROM unnest(picked) u (user_id)
 		) a
 	), models AS MATERIALIZED (
-		SELECT m.model, m.version, m.exact_qualification AS exact, i.per_trial FROM pql.active_model m CROSS JOIN LATERAL pql.model_info(m.document) i
+		SELECT m.model, m.version, m.exact_qualification AS exact, i.per_trial, m.unit FROM pql.active_model m CROSS JOIN LATERAL pql.model_info(m.document) i
 	), told AS MATERIALIZED (
 		SELECT m.model, m.version, m.exact, m.per_trial, j.*
 		FROM models m
 		CROSS JOIN asked
 		CROSS JOIN LATERAL pql.judge_users(m.model, asked.users, asked.sources, asked.since, refresh_batch.as_of, unreadable) j
+		WHERE m.unit = 'user'
+		UNION ALL
+		SELECT m.model, m.version, m.exact, m.per_trial, j.*
+		FROM models m
+		CROSS JOIN asked
+		CROSS JOIN LATERAL pql.judge_accounts(m.model, asked.accounts, refresh_batch.as_of) j
+		WHERE m.unit = 'account' AND asked.accounts IS NOT NULL
 	), waits AS MATERIALIZED (
 		SELECT t.user_id, min(t.waits_for) AS waits_for FROM told t WHERE t.waits_for IS NOT NULL GROUP BY t.user_id
 	), judged AS MATERIALIZED (
@@ -319,7 +334,21 @@ BEGIN
 		DELETE FROM pql.change c WHERE c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
 			-- what came from sources that cannot be read may be still to come
 			AND (unreadable = '{}' OR (c.source = ANY (unreadable)) IS NOT TRUE AND c.user_id NOT IN (SELECT w.user_id FROM waits w))
-		RETURNING c.user_id, c.until, c.backfill, c.due_at, c.logged_at
+		RETURNING c.user_id, c.since, c.until, c.backfill, c.due_at, c.logged_at
+	), members_heard AS (
+		-- accounts of members of whom there is news: where they are, and where they were
+		SELECT x.account_id, k.logged_at, k.backfill
+		FROM judged j
+		JOIN models m ON m.unit = 'account' AND j.model = pql.members_model(m.model)
+		LEFT JOIN (SELECT c.user_id, min(c.logged_at) AS logged_at, bool_and(c.backfill) AS backfill, bool_or(c.since = 'infinity') AS known FROM claimed c GROUP BY c.user_id) k ON k.user_id = j.user_id
+		LEFT JOIN pql.score o ON o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
+		CROSS JOIN LATERAL (SELECT j.account_id UNION SELECT o.account_id) x
+		-- what is known of a person may count where their own verdict is as before
+		WHERE (j.gone OR j.new_score OR k.known) AND x.account_id IS NOT NULL
+	), marked AS (
+		INSERT INTO pql.change (user_id, since, until, backfill, logged_at, reason)
+		SELECT pql.account_key(h.account_id), 'infinity', '-infinity', bool_and(coalesce(h.backfill, false)), min(coalesce(h.logged_at, least(clock_timestamp(), refresh_batch.logged_until))), 'members'
+		FROM members_heard h GROUP BY h.account_id
 	), postponed AS (
 		-- marked so, they are not picked again while the source cannot be read
 		INSERT INTO pql.change (user_id, since, until, waits_for, reason)
@@ -572,7 +601,7 @@ DECLARE
 BEGIN
 	RETURN QUERY
 	WITH again AS MATERIALIZED (
-		SELECT a.user_id, coalesce(a.started_at, '-infinity') AS started_at, a.account_id,
+		SELECT coalesce(a.user_id, pql.account_key(a.account_id)) AS user_id, coalesce(a.started_at, '-infinity') AS started_at, a.account_id,
 			ROW(a.status, a.score, a.potential, a.tier, a.signals, a.exclusions, a.qualified_at, a.next_change_at)::text AS verdict
 		FROM pql.score_all(verify.model, instant) a
 	), now_kept AS MATERIALIZED (
@@ -589,7 +618,7 @@ BEGIN
 	ORDER BY 1, 2;
 END
 $$;
-COMMENT ON FUNCTION pql.verify(text, timestamptz) IS 'Judges everybody from all events (pql.score_all) and returns the subjects of whom pql.score says something else: none, when all is well and nothing has changed since the last refresh, as of which it judges.';
+COMMENT ON FUNCTION pql.verify(text, timestamptz) IS 'Judges everybody from all events (pql.score_all) and returns the subjects (accounts as in pql.score) of whom pql.score says something else: none, when all is well and nothing has changed since the last refresh, as of which it judges.';
 
 CREATE FUNCTION pql.repair(model text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

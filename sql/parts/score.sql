@@ -106,6 +106,13 @@ BEGIN
 		RAISE EXCEPTION '% is NULL', CASE WHEN doc IS NULL THEN 'model' WHEN subject IS NULL THEN 'subject' ELSE 'as_of' END
 			USING ERRCODE = 'null_value_not_allowed', HINT = 'Write for example pql.explain(''trial'', ''user_1'').';
 	END IF;
+	IF doc ->> 'unit' = 'account' THEN
+		IF events IS NOT NULL OR of_start IS NOT NULL THEN
+			RAISE EXCEPTION '% are asked for of an account, and model "%" judges accounts', CASE WHEN events IS NOT NULL THEN 'events' ELSE 'trials' END, model
+				USING ERRCODE = 'feature_not_supported', DETAIL = 'Those are of its members.', HINT = format('Ask for a member, by model "%s".', pql.members_model(model));
+		END IF;
+		RETURN pql.judge_account(model, subject, as_of);
+	END IF;
 	SELECT s.started_at, s.next_start INTO chosen
 	FROM pql.subject_at(per_trial, as_of, NULL, ARRAY[subject]) s
 	WHERE of_start IS NULL OR s.started_at = of_start

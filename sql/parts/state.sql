@@ -75,7 +75,9 @@ CREATE TABLE pql.score (
 -- by the day first: who looks up a user is not to be led here by the model
 CREATE INDEX score_by_start ON pql.score (started_on, model);
 CREATE INDEX score_by_next_change ON pql.score (next_change_at) WHERE next_change_at IS NOT NULL;
+CREATE INDEX score_by_account ON pql.score (account_id, model) WHERE account_id IS NOT NULL;
 COMMENT ON TABLE pql.score IS 'The verdict on every subject as of the last refresh. A row is written only when it differs.';
+COMMENT ON COLUMN pql.score.user_id IS 'Of account models account: and the account''s id (pql.account_key), as in pql.score_history, pql.lead and pql.lead_event.';
 COMMENT ON COLUMN pql.score.started_at IS '-infinity: the start is not known.';
 COMMENT ON COLUMN pql.score.started_on IS 'Its local date, in the model''s timezone.';
 COMMENT ON COLUMN pql.score.ends_at IS 'When the trial ends: as it says, else 14 local days after the start. NULL: it has none.';

@@ -1,0 +1,265 @@
+-- Accounts: models whose unit is the account, judged by what their members are.
+--
+-- A model of accounts has a model of users beside it, called <model>_members: the signals of the model whose score it sums, but for
+-- the categories left out, and one signal for each condition that members are counted by. That model is kept like any other, and what
+-- an account model says of an account is made of its members' rows in pql.score alone. In tables that are kept by user an account
+-- stands as account:<account_id>.
+
+CREATE FUNCTION pql.account_key(account_id text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT 'account:' || account_id;
+END;
+COMMENT ON FUNCTION pql.account_key(text) IS 'How an account stands in tables that are kept by user: as user_id of pql.score, pql.score_history, pql.lead and pql.lead_event, of account models.';
+
+CREATE FUNCTION pql.is_account_key(user_id text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT user_id ^@ 'account:';
+END;
+COMMENT ON FUNCTION pql.is_account_key(text) IS 'Is it an account that stands there?';
+
+CREATE FUNCTION pql.members_model(model text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT model || '_members';
+END;
+COMMENT ON FUNCTION pql.members_model(text) IS 'The model of users beside a model of accounts.';
+
+CREATE FUNCTION pql.member_counts(document jsonb) RETURNS TABLE (name text, kind text, counted jsonb)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT m.key, CASE WHEN m.value ? 'score_of' THEN 'score' WHEN m.value ? 'growth_over' THEN 'growth' WHEN m.value ? 'distinct' AND NOT m.value ? 'of' THEN 'distinct' ELSE 'condition' END, m.value
+	FROM jsonb_each(document -> 'members') m;
+END;
+COMMENT ON FUNCTION pql.member_counts(jsonb) IS 'What an account model counts of members, by name: kind score, growth, distinct (values of a fact) or condition.';
+
+CREATE FUNCTION pql.members_document(document jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	account_model CONSTANT text := document ->> 'model';
+	base jsonb := '{"signals": [], "events": {}}';
+	scored record;
+	stray text;
+BEGIN
+	FOR scored IN SELECT c.name, c.counted ->> 'score_of' AS model, ARRAY(SELECT jsonb_array_elements_text(c.counted -> 'without')) AS without FROM pql.member_counts(document) c WHERE c.kind = 'score' ORDER BY c.name LOOP
+		IF base ? 'model' THEN
+			RAISE EXCEPTION 'model "%" sums two scores of its members', account_model
+				USING ERRCODE = 'invalid_parameter_value', HINT = format('Remove "score_of" from $.members.%s.', scored.name);
+		END IF;
+		base := pql.model(scored.model);
+		IF coalesce(base ->> 'unit', 'user') <> 'user' THEN
+			RAISE EXCEPTION 'model "%" judges no users', scored.model
+				USING ERRCODE = 'invalid_parameter_value', HINT = format('Name a model of users at $.members.%s.score_of.', scored.name);
+		END IF;
+		SELECT w INTO stray FROM unnest(scored.without) w WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(base -> 'signals') s WHERE s ->> 'category' = w) LIMIT 1;
+		IF FOUND THEN
+			RAISE EXCEPTION 'model "%" has no signals of category "%"', scored.model, stray
+				USING ERRCODE = 'invalid_parameter_value', DETAIL = format('$.members.%s.without of model "%s" leaves them out.', scored.name, account_model),
+					HINT = format('It has %s.', (SELECT string_agg(DISTINCT s ->> 'category', ', ' ORDER BY s ->> 'category') FROM jsonb_array_elements(base -> 'signals') s));
+		END IF;
+		base := jsonb_set(base, '{signals}', coalesce((SELECT jsonb_agg(s.signal ORDER BY s.n) FROM jsonb_array_elements(base -> 'signals') WITH ORDINALITY s (signal, n)
+			WHERE (s.signal ->> 'category' = ANY (scored.without)) IS NOT TRUE), '[]'));
+	END LOOP;
+	SELECT e.key INTO stray FROM jsonb_each(document -> 'events') e WHERE base -> 'events' -> e.key IS DISTINCT FROM e.value AND base -> 'events' ? e.key ORDER BY e.key LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION 'models "%" and "%" mean different events by "%"', account_model, base ->> 'model', stray
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Members are judged by both at once.', HINT = format('Choose another word at $.events.%s.', stray);
+	END IF;
+	RETURN jsonb_strip_nulls(jsonb_build_object('model', pql.members_model(account_model), 'about', format('Members of accounts, as model %s counts them', account_model), 'unit', 'user',
+		'timezone', document -> 'timezone', 'window', base -> 'window', 'events', base -> 'events' || coalesce(document -> 'events', '{}'),
+		'signals', base -> 'signals' || coalesce((SELECT jsonb_agg(jsonb_build_object('signal', 'counts_as_' || c.name, 'all', jsonb_build_array(c.counted), 'info', true) ORDER BY c.name)
+				FROM pql.member_counts(document) c WHERE c.kind = 'condition'), '[]')
+			|| CASE WHEN base -> 'signals' = '[]' THEN '[{"signal": "counts_as_seen", "count": "*", "at_least": 1, "info": true}]'::jsonb ELSE '[]' END,
+		'qualify', 'nobody'));
+END
+$$;
+COMMENT ON FUNCTION pql.members_document(jsonb) IS 'The model of users that belongs to a model of accounts: what of the members is scored and counted, with the active version of the model whose score it sums. A word that both models mean differently, a category that there is not, and two scores are an ERROR.';
+
+CREATE FUNCTION pql.put_members_models(of_model text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	account_model record;
+	doc jsonb;
+	latest record;
+BEGIN
+	FOR account_model IN
+		SELECT k.model, pql.model(k.model) AS document, EXISTS (SELECT FROM pql.active_model m WHERE m.model = k.model) AS active
+		FROM (SELECT DISTINCT v.model FROM pql.model_version v WHERE v.document ->> 'unit' = 'account') k ORDER BY 1
+	LOOP
+		CONTINUE WHEN account_model.document ->> 'unit' <> 'account' OR account_model.model <> of_model
+			AND NOT EXISTS (SELECT FROM pql.member_counts(account_model.document) c WHERE c.counted ->> 'score_of' = of_model);
+		doc := pql.read_model(pql.canonical_model(pql.members_document(account_model.document)));
+		SELECT v.version, v.document INTO latest FROM pql.model_version v WHERE v.model = doc ->> 'model' ORDER BY v.version DESC LIMIT 1;
+		IF latest.document IS DISTINCT FROM doc THEN
+			latest.version := coalesce(latest.version, 0) + 1;
+			INSERT INTO pql.model_version (model, version, document, evidence_bound, exact_qualification)
+			SELECT i.name, latest.version, doc, i.evidence_bound, i.exact_qualification FROM pql.model_info(doc) i;
+		END IF;
+		IF account_model.active AND NOT EXISTS (SELECT FROM pql.active_model m WHERE m.model = doc ->> 'model' AND m.version = latest.version) THEN
+			INSERT INTO pql.model_activation (model, version) VALUES (doc ->> 'model', latest.version);
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pql.put_members_models(text) IS 'Stores the models of members of an account model, or of those that sum the score of a model, as they are now to be, and activates them with it.';
+
+CREATE FUNCTION pql.member_rows(document jsonb, as_of timestamptz, known_at timestamptz DEFAULT NULL, accounts text[] DEFAULT NULL, kept boolean DEFAULT false)
+RETURNS TABLE (account_id text, user_id text, started_at timestamptz, score int, signals text[], next_change_at timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	members CONSTANT text := pql.members_model(document ->> 'model');
+BEGIN
+	-- of who has had several trials the latest counts
+	IF kept THEN
+		RETURN QUERY SELECT DISTINCT ON (s.user_id) s.account_id, s.user_id, nullif(s.started_at, '-infinity'), s.score, s.signals, s.next_change_at
+			FROM pql.score s WHERE s.account_id = ANY (accounts) AND s.model = members
+			ORDER BY s.user_id, s.started_at DESC;
+	ELSIF accounts IS NULL THEN
+		RETURN QUERY SELECT DISTINCT ON (s.user_id) s.account_id, s.user_id, s.started_at, s.score, s.signals, s.next_change_at
+			FROM pql.score_all(members, as_of, known_at) s WHERE s.account_id IS NOT NULL
+			ORDER BY s.user_id, s.started_at DESC NULLS LAST;
+	ELSE
+		RETURN QUERY SELECT o.account_id, o.user_id, nullif(x.started_at, '-infinity'), v.score, v.signals, v.next_change_at
+			FROM pql.account_of_at(as_of, known_at) o
+			JOIN LATERAL (SELECT s.started_at FROM pql.subject_at((SELECT i.per_trial FROM pql.model_info(pql.model(members)) i), as_of, known_at, ARRAY[o.user_id]) s
+				WHERE s.user_id = o.user_id ORDER BY s.started_at DESC NULLS LAST LIMIT 1) x ON true
+			CROSS JOIN LATERAL pql.judge_one(members, o.user_id, as_of, NULL, NULL) v
+			WHERE o.account_id = ANY (accounts);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION pql.member_rows(jsonb, timestamptz, timestamptz, text[], boolean) IS 'Members of accounts as the model beside an account model judges them: of all accounts by going through all events, of some one by one, or (kept) as pql.score has them. started_at NULL: not known.';
+
+CREATE FUNCTION pql.roll_up(document jsonb, as_of timestamptz, known_at timestamptz DEFAULT NULL, accounts text[] DEFAULT NULL, kept boolean DEFAULT false)
+RETURNS TABLE (account_id text, started_at timestamptz, members jsonb, next_change_at timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+	zone CONSTANT text := coalesce(document ->> 'timezone', 'UTC');
+	pairs text := '';
+	facts text := '';
+	changes text := 'min(m.next_change_at)';
+	n int := 0;
+	days int;
+	asked record;
+BEGIN
+	FOR asked IN SELECT c.* FROM pql.member_counts(document) c ORDER BY c.name LOOP
+		CASE asked.kind
+			WHEN 'score' THEN
+				-- who does the least does not sink the others
+				pairs := pairs || format(', %L, sum(greatest(m.score, 0))', asked.name);
+			WHEN 'condition' THEN
+				pairs := pairs || format(', %L, count(*) FILTER (WHERE m.signals @> ARRAY[%L])', asked.name, 'counts_as_' || asked.name);
+			WHEN 'growth' THEN
+				days := extract(epoch FROM (asked.counted ->> 'growth_over')::interval) / 86400;
+				pairs := pairs || format(', %L, count(*)::float8 / nullif(count(*) FILTER (WHERE (s.day > %s) IS NOT TRUE), 0) - 1', asked.name, format('s.today - %s', days));
+				changes := format('least(%s, min(((s.day + %s)::timestamp AT TIME ZONE %L)) FILTER (WHERE s.day > s.today - %2$s))', changes, days, zone);
+			WHEN 'distinct' THEN
+				n := n + 1;
+				-- people write one name in several ways
+				pairs := pairs || format(', %L, count(DISTINCT nullif(btrim(lower(CASE WHEN f%s.found THEN f%2$s.latest #>> ''{}'' ELSE pql.profile_row(to_jsonb(p)) #>> %L::text[] END)), ''''))', asked.name, n,
+					string_to_array(substr(asked.counted ->> 'distinct', length('person.') + 1), '.'));
+				facts := facts || format($q$ LEFT JOIN LATERAL (
+					SELECT true AS found, (array_agg(r.value ORDER BY r.recorded_at DESC) FILTER (WHERE r.recorded_at <= $2 AND ($3 IS NULL OR r.recorded_at <= $3)))[1] AS latest
+					FROM pql.fact r WHERE r.subject = m.user_id AND r.name = %L HAVING count(*) > 0) f%s ON true$q$, asked.counted ->> 'distinct', n);
+		END CASE;
+	END LOOP;
+	RETURN QUERY EXECUTE format($q$
+		SELECT m.account_id, min(m.started_at), jsonb_strip_nulls(jsonb_build_object('count', count(*)%s)), %s
+		FROM pql.member_rows($1, $2, $3, $4, $5) m
+		CROSS JOIN LATERAL (SELECT pql.local_date(m.started_at, %L) AS day, pql.local_date($2, %3$L) AS today) s%s
+		GROUP BY m.account_id$q$, pairs, changes, zone, CASE WHEN n > 0 THEN ' LEFT JOIN pql.person p ON p.user_id = m.user_id' ELSE '' END || facts)
+	USING document, as_of, known_at, accounts, kept;
+END
+$$;
+COMMENT ON FUNCTION pql.roll_up(jsonb, timestamptz, timestamptz, text[], boolean) IS 'What an account model knows of members, members.*, by account; since when there has been one, and when it may differ though nothing happens. Members whose start is not known have always been there. Arguments as those of pql.member_rows.';
+
+CREATE FUNCTION pql.account_profiles(document jsonb, as_of timestamptz, known_at timestamptz DEFAULT NULL, accounts text[] DEFAULT NULL, kept boolean DEFAULT false)
+RETURNS TABLE (account_id text, started_at timestamptz, next_change_at timestamptz, profile jsonb)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT r.account_id, r.started_at, r.next_change_at, f.facts || jsonb_build_object('history', h.history,
+		-- of each list that exists, the values of the fact looked up that are in it, whatever their case
+		'lists', coalesce((
+			SELECT jsonb_object_agg(l.list, l.entries)
+			FROM (
+				SELECT u.list, coalesce(jsonb_agg(v.value) FILTER (WHERE EXISTS (SELECT FROM pql.list_entry e WHERE e.list = u.list AND lower(e.entry) = lower(v.value))), '[]') AS entries
+				FROM pql.model_info(document) i CROSS JOIN LATERAL unnest(i.lists, i.list_facts) u (list, fact)
+				CROSS JOIN LATERAL unnest(CASE WHEN h.history ? u.fact THEN ARRAY(SELECT k ->> 'value' FROM jsonb_array_elements(h.history -> u.fact) k)
+					ELSE ARRAY[f.facts #>> string_to_array(u.fact, '.')] END) v (value)
+				WHERE EXISTS (SELECT FROM pql.list_entry x WHERE x.list = u.list)
+				GROUP BY u.list) l), '{}'))
+	FROM pql.roll_up(document, as_of, known_at, accounts, kept) r
+	LEFT JOIN pql.account a ON a.account_id = r.account_id
+	LEFT JOIN pql.fact_history_at(as_of, known_at, accounts) ha ON ha.subject = r.account_id
+	CROSS JOIN LATERAL (SELECT jsonb_build_object('account', coalesce(pql.profile_row(to_jsonb(a)), '{}'), 'members', r.members) AS facts OFFSET 0) f
+	CROSS JOIN LATERAL (SELECT coalesce(ha.history, '{}') || coalesce(pql.lead_history(pql.account_key(r.account_id), NULL, NULL, as_of, known_at), '{}') AS history OFFSET 0) h;
+END;
+COMMENT ON FUNCTION pql.account_profiles(jsonb, timestamptz, timestamptz, text[], boolean) IS 'The profile of every account that has members, as pql.judge takes it. Arguments as those of pql.member_rows.';
+
+CREATE FUNCTION pql.score_accounts(model text, as_of timestamptz, known_at timestamptz, detail boolean)
+RETURNS TABLE (user_id text, account_id text, started_at timestamptz, status text, score int, potential int,
+	tier text, signals text[], exclusions text[], qualified_at timestamptz, next_change_at timestamptz, explanation jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+	doc CONSTANT jsonb := pql.model(model);
+BEGIN
+	RETURN QUERY SELECT NULL::text, p.account_id, NULL::timestamptz, v.status, v.score, v.potential, v.tier, v.signals, v.exclusions, v.qualified_at,
+		least(v.next_change_at, p.next_change_at), CASE WHEN detail THEN v.explanation END
+	FROM pql.account_profiles(doc, as_of, known_at) p CROSS JOIN LATERAL pql.judge(doc, NULL, p.profile, as_of) v;
+END
+$$;
+COMMENT ON FUNCTION pql.score_accounts(text, timestamptz, timestamptz, boolean) IS 'pql.score_all of a model of accounts: of every account that has members.';
+
+CREATE FUNCTION pql.judge_account(model text, subject text, as_of timestamptz) RETURNS pql.verdict
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+	doc CONSTANT jsonb := pql.model(model);
+	result pql.verdict;
+BEGIN
+	SELECT v.* INTO result FROM pql.account_profiles(doc, as_of, NULL, ARRAY[subject]) p CROSS JOIN LATERAL pql.judge(doc, NULL, p.profile, as_of) v;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'model "%" has no subject "%"', model, subject
+			USING ERRCODE = 'undefined_object', DETAIL = format('No account of that id has members by %s.', as_of), HINT = 'Accounts are those that pql.person names.';
+	END IF;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION pql.judge_account(text, text, timestamptz) IS 'The verdict of a model of accounts on one account, from its members'' events. An account without members is an ERROR.';
+
+CREATE FUNCTION pql.judge_accounts(model text, keys text[], as_of timestamptz)
+RETURNS TABLE (user_id text, account_id text, started_at timestamptz, status text, score int, potential int,
+	tier text, signals text[], exclusions text[], qualified_at timestamptz, next_change_at timestamptz, explanation jsonb,
+	evidence pql.evidence, seen_until timestamptz, rev int, new_state boolean, new_verdict boolean, new_score boolean, changed_at timestamptz,
+	status_before text, reread boolean, gone boolean, waits_for text,
+	started_on date, ends_at timestamptz, converted_at timestamptz, activated_at timestamptz, sustained_at timestamptz)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+	doc CONSTANT jsonb := pql.model(model);
+	accounts CONSTANT text[] := ARRAY(SELECT DISTINCT substr(k, length('account:') + 1) FROM unnest(keys) k);
+BEGIN
+	RETURN QUERY
+	WITH judged AS MATERIALIZED (
+		SELECT pql.account_key(p.account_id) AS user_id, p.account_id, pql.local_date(p.started_at, coalesce(doc ->> 'timezone', 'UTC')) AS started_on,
+			v.status, v.score, v.potential, v.tier, v.signals, v.exclusions, v.qualified_at, least(v.next_change_at, p.next_change_at) AS next_change_at, v.explanation
+		FROM pql.account_profiles(doc, as_of, NULL, accounts, true) p CROSS JOIN LATERAL pql.judge(doc, NULL, p.profile, as_of) v
+	), before AS MATERIALIZED (
+		SELECT s.* FROM pql.score s WHERE s.user_id = ANY (keys) AND s.model = judge_accounts.model
+	), compared AS (
+		SELECT j.*, b.status AS status_before, b.changed_at AS changed_before,
+			(j.status, j.score, j.potential, j.tier, j.signals, j.exclusions, j.qualified_at) IS DISTINCT FROM (b.status, b.score, b.potential, b.tier, b.signals, b.exclusions, b.qualified_at) AS new_verdict,
+			(j.next_change_at, j.started_on) IS DISTINCT FROM (b.next_change_at, b.started_on) AS new_course
+		FROM judged j LEFT JOIN before b ON b.user_id = j.user_id
+	)
+	SELECT c.user_id, c.account_id, '-infinity'::timestamptz, c.status, c.score, c.potential, c.tier, c.signals, c.exclusions, c.qualified_at, c.next_change_at,
+		-- a lead will say why
+		CASE WHEN c.new_verdict AND c.status = 'qualified' THEN c.explanation END,
+		NULL::pql.evidence, NULL::timestamptz, 0, false, c.new_verdict, c.new_verdict OR c.new_course, CASE WHEN c.new_verdict THEN as_of ELSE c.changed_before END,
+		c.status_before, false, false, NULL::text, c.started_on, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz
+	FROM compared c
+	UNION ALL
+	SELECT b.user_id, b.account_id, b.started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, NULL, NULL, NULL, NULL, NULL, NULL
+	FROM before b WHERE NOT EXISTS (SELECT FROM judged j WHERE j.user_id = b.user_id);
+END
+$$;
+COMMENT ON FUNCTION pql.judge_accounts(text, text[], timestamptz) IS 'Accounts (as pql.account_key has them) as their members stand in pql.score, in the form of pql.judge_users: what of it differs from what is kept, and which have no members any more (gone).';
