@@ -482,6 +482,15 @@ strongest(const Teller *t)
 
 /* ---- one line ---- */
 
+/* Something that people did: events, or what members of an account do. */
+static bool
+is_news(const Teller *t, const PqlSignal *s)
+{
+	return measure_of(t, s) != NULL ||
+		   (s->when->kind == PQL_C_FACT &&
+			strcmp(t->model->facts[s->when->index].section.name, "members") == 0);
+}
+
 static char *
 summary(const Teller *t)
 {
@@ -494,8 +503,8 @@ summary(const Teller *t)
 	{
 		int k = n;
 
-		/* events only: the profile is not news, and what costs points is no achievement */
-		if (t->v->now.signal[i] != PQL_TRUE || measure_of(t, &m->signals[i]) == NULL ||
+		/* the profile is not news, and what costs points is no achievement */
+		if (t->v->now.signal[i] != PQL_TRUE || !is_news(t, &m->signals[i]) ||
 			t->v->now.points[i] < 0)
 			continue;
 		for (; k > 0 && t->v->first_met[order[k - 1]] > t->v->first_met[i]; k--)

@@ -160,7 +160,7 @@ BEGIN
 	RETURN jsonb_build_object(
 		'lead_id', lead.lead_id,
 		'user_id', lead.user_id,
-		'name', coalesce(pql.one_line(p.full_name), pql.one_line(p.email), pql.one_line(said #>> '{person,email}'), pql.one_line(lead.user_id)),
+		'name', CASE WHEN NOT pql.is_account_key(lead.user_id) THEN coalesce(pql.one_line(p.full_name), pql.one_line(p.email), pql.one_line(said #>> '{person,email}'), pql.one_line(lead.user_id)) END,
 		'email', coalesce(pql.one_line(p.email), pql.one_line(said #>> '{person,email}')),
 		'title', pql.one_line(p.title),
 		'account_id', coalesce(lead.account_id, p.account_id),

@@ -211,6 +211,9 @@ BEGIN
 			USING ERRCODE = 'null_value_not_allowed', HINT = 'Start from pql.model_text(''trial'').';
 	END IF;
 	SELECT * INTO info FROM pql.model_info(doc);
+	IF doc ->> 'unit' = 'account' THEN
+		PERFORM pql.read_model(pql.canonical_model(pql.members_document(doc)));
+	END IF;
 	LOCK TABLE pql.model_version IN SHARE ROW EXCLUSIVE MODE;
 	SELECT coalesce(max(v.version), 0) + 1 INTO added FROM pql.model_version v WHERE v.model = info.name;
 	INSERT INTO pql.model_version (model, version, document, evidence_bound, exact_qualification)

@@ -66,15 +66,15 @@ CREATE VIEW pql.lead_context AS
 SELECT l.lead_id, l.user_id, l.model, l.state, l.rep, l.score, l.tier, p.full_name, p.email, p.title,
 	l.account_id, a.name AS company, a.domain, a.employees, a.industry, a.attributes ->> 'tech_stack' AS technologies, pql.onboarding_segment(a.employees) AS onboarding_segment,
 	nullif(l.started_at, '-infinity') AS trial_started_at, l.trial_ends_at,
-	greatest(0, (extract(epoch FROM l.trial_ends_at OPERATOR(pg_catalog.-) now()) OPERATOR(pg_catalog./) 86400.0)::float8) AS days_left, t.plan,
+	CASE WHEN l.trial_ends_at IS NOT NULL THEN greatest(0, (extract(epoch FROM l.trial_ends_at OPERATOR(pg_catalog.-) now()) OPERATOR(pg_catalog./) 86400.0)::float8) END AS days_left, t.plan,
 	l.explanation ->> 'summary' AS summary,
 	(SELECT string_agg(x.value ->> 'note', '; ' ORDER BY x.ordinality) FROM jsonb_array_elements(l.explanation -> 'signals') WITH ORDINALITY x WHERE (x.value ->> 'met')::boolean AND x.value ->> 'category' OPERATOR(pg_catalog.<>) 'fit') AS usage,
-	(SELECT string_agg(pg_catalog.format('%s (%s)', x.value ->> 'signal', to_char((x.value ->> 'first_met_at')::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')), ', ' ORDER BY x.value ->> 'first_met_at')
+	(SELECT string_agg(pg_catalog.concat(x.value ->> 'signal', to_char((x.value ->> 'first_met_at')::timestamptz AT TIME ZONE 'UTC', ' (YYYY-MM-DD HH24:MI)')), ', ' ORDER BY x.value ->> 'first_met_at')
 		FROM jsonb_array_elements(l.explanation -> 'signals') x WHERE (x.value ->> 'met')::boolean) AS signals_met,
 	(SELECT count(*)::int FROM pql.person m WHERE m.account_id OPERATOR(pg_catalog.=) l.account_id) AS team_size,
 	pql.talk_track(l) AS talk_track,
 	(SELECT string_agg(pg_catalog.concat_ws(', ', coalesce(m.full_name, m.email, m.user_id), m.title, 'score ' || s.score), '; ' ORDER BY s.score DESC NULLS LAST, m.user_id)
-		FROM pql.person m LEFT JOIN pql.score s ON s.user_id OPERATOR(pg_catalog.=) m.user_id AND s.model OPERATOR(pg_catalog.=) l.model
+		FROM pql.person m LEFT JOIN pql.score s ON s.user_id OPERATOR(pg_catalog.=) m.user_id AND s.model OPERATOR(pg_catalog.=) CASE WHEN pql.is_account_key(l.user_id) THEN pql.members_model(l.model) ELSE l.model END
 		WHERE m.account_id OPERATOR(pg_catalog.=) l.account_id AND m.user_id OPERATOR(pg_catalog.<>) l.user_id) AS other_contacts,
 	a.attributes ->> 'expansion_value' AS expansion_value,
 	(SELECT count(*)::int FROM pql.trial o WHERE o.user_id OPERATOR(pg_catalog.=) l.user_id AND o.started_at OPERATOR(pg_catalog.<) l.started_at) AS earlier_trials,
@@ -90,7 +90,7 @@ LEFT JOIN pql.trial t ON t.user_id OPERATOR(pg_catalog.=) l.user_id AND t.starte
 COMMENT ON VIEW pql.lead_context IS 'All that a rep wants to know before writing: who, where, what they did, what to say, and what has been said. Internal: it cites numbers that outreach must not.';
 COMMENT ON COLUMN pql.lead_context.usage IS 'What was done with the product when the lead was found, in the words of the model.';
 COMMENT ON COLUMN pql.lead_context.signals_met IS 'Which signals were met, and when first (UTC).';
-COMMENT ON COLUMN pql.lead_context.days_left IS 'Of the trial, as of now.';
+COMMENT ON COLUMN pql.lead_context.days_left IS 'Of the trial, as of now. NULL: there is none.';
 COMMENT ON COLUMN pql.lead_context.technologies IS 'The fact account.tech_stack.';
 COMMENT ON COLUMN pql.lead_context.expansion_value IS 'The fact account.expansion_value, where somebody has said so.';
 COMMENT ON COLUMN pql.lead_context.open_tickets IS 'The fact person.open_tickets.';

@@ -2,6 +2,29 @@
 --
 -- user_id leads every key of what is kept per user, so that all of it can be distributed by user.
 
+-- Models of accounts (accounts.sql) keep theirs in the same tables.
+
+CREATE FUNCTION pql.account_key(account_id text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT 'account:' || account_id;
+END;
+COMMENT ON FUNCTION pql.account_key(text) IS 'How an account stands in tables that are kept by user: as user_id of pql.score, pql.score_history, pql.lead and pql.lead_event, of account models.';
+
+CREATE FUNCTION pql.is_account_key(user_id text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT user_id ^@ 'account:';
+END;
+COMMENT ON FUNCTION pql.is_account_key(text) IS 'Is it an account that stands there?';
+
+CREATE FUNCTION pql.members_model(model text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT model || '_members';
+END;
+COMMENT ON FUNCTION pql.members_model(text) IS 'The model of users beside a model of accounts.';
+
 CREATE TABLE pql.change (
 	user_id text,
 	since timestamptz NOT NULL,

@@ -367,8 +367,9 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'It is self_serve or sales_assisted; NULL: assisted if somebody had written before.';
 	END IF;
 	-- what billing says of the same later is the same conversion, if it is earlier: then it counts
-	INSERT INTO pql.conversion (conversion_id, user_id, converted_at, plan, mrr, conversion_source)
-	VALUES (coalesce(external_id, format('lead:%s', lead_id)), l.user_id, as_of, plan, mrr, conversion_source);
+	INSERT INTO pql.conversion (conversion_id, user_id, account_id, converted_at, plan, mrr, conversion_source)
+	VALUES (coalesce(external_id, format('lead:%s', lead_id)), CASE WHEN NOT pql.is_account_key(l.user_id) THEN l.user_id END, CASE WHEN pql.is_account_key(l.user_id) THEN l.account_id END,
+		as_of, plan, mrr, conversion_source);
 	RETURN pql.save_lead(pql.convert_lead(l, pql.conversion_details(l, as_of, plan, mrr, conversion_source), as_of, external_id));
 END
 $$;
