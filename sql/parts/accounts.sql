@@ -88,12 +88,15 @@ RETURNS TABLE (account_id text, user_id text, started_at timestamptz, score int,
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	members CONSTANT text := pql.members_model(document ->> 'model');
+	per_trial CONSTANT boolean := i.per_trial FROM pql.model_info(pql.model(members)) i;
 BEGIN
 	-- of who has had several trials the latest counts
 	IF kept THEN
 		RETURN QUERY SELECT DISTINCT ON (s.user_id) s.account_id, s.user_id, nullif(s.started_at, '-infinity'), s.score, s.signals, s.next_change_at
 			FROM pql.score s WHERE s.account_id = ANY (accounts) AND s.model = members
 			ORDER BY s.user_id, s.started_at DESC;
+	ELSIF accounts IS NULL AND NOT per_trial THEN
+		RETURN QUERY SELECT s.account_id, s.user_id, s.started_at, s.score, s.signals, s.next_change_at FROM pql.score_all(members, as_of, known_at) s WHERE s.account_id IS NOT NULL;
 	ELSIF accounts IS NULL THEN
 		RETURN QUERY SELECT DISTINCT ON (s.user_id) s.account_id, s.user_id, s.started_at, s.score, s.signals, s.next_change_at
 			FROM pql.score_all(members, as_of, known_at) s WHERE s.account_id IS NOT NULL
@@ -101,7 +104,7 @@ BEGIN
 	ELSE
 		RETURN QUERY SELECT o.account_id, o.user_id, nullif(x.started_at, '-infinity'), v.score, v.signals, v.next_change_at
 			FROM pql.account_of_at(as_of, known_at) o
-			JOIN LATERAL (SELECT s.started_at FROM pql.subject_at((SELECT i.per_trial FROM pql.model_info(pql.model(members)) i), as_of, known_at, ARRAY[o.user_id]) s
+			JOIN LATERAL (SELECT s.started_at FROM pql.subject_at(per_trial, as_of, known_at, ARRAY[o.user_id]) s
 				WHERE s.user_id = o.user_id ORDER BY s.started_at DESC NULLS LAST LIMIT 1) x ON true
 			CROSS JOIN LATERAL pql.judge_one(members, o.user_id, as_of, NULL, NULL) v
 			WHERE o.account_id = ANY (accounts);
@@ -120,6 +123,8 @@ DECLARE
 	changes text := 'min(m.next_change_at)';
 	n int := 0;
 	days int;
+	fact text;
+	known text;
 	asked record;
 BEGIN
 	FOR asked IN SELECT c.* FROM pql.member_counts(document) c ORDER BY c.name LOOP
@@ -135,12 +140,19 @@ BEGIN
 				changes := format('least(%s, min(((s.day + %s)::timestamp AT TIME ZONE %L)) FILTER (WHERE s.day > s.today - %2$s))', changes, days, zone);
 			WHEN 'distinct' THEN
 				n := n + 1;
+				fact := asked.counted ->> 'distinct';
+				known := format('p.attributes #>> %L::text[]', string_to_array(substr(fact, length('person.') + 1), '.'));
+				IF EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = 'pql.person'::regclass AND a.attname = substr(fact, length('person.') + 1) AND a.attnum > 0 AND NOT a.attisdropped) THEN
+					known := format('coalesce(to_jsonb(p.%I) #>> ''{}'', %s)', substr(fact, length('person.') + 1), known);
+				END IF;
+				IF EXISTS (SELECT FROM pql.fact r WHERE r.name = fact) THEN
+					known := format('CASE WHEN f%s.found THEN f%1$s.latest #>> ''{}'' ELSE %s END', n, known);
+					facts := facts || format($q$ LEFT JOIN LATERAL (
+						SELECT true AS found, (array_agg(r.value ORDER BY r.recorded_at DESC) FILTER (WHERE r.recorded_at <= $2 AND ($3 IS NULL OR r.recorded_at <= $3)))[1] AS latest
+						FROM pql.fact r WHERE r.subject = m.user_id AND r.name = %L HAVING count(*) > 0) f%s ON true$q$, fact, n);
+				END IF;
 				-- people write one name in several ways
-				pairs := pairs || format(', %L, count(DISTINCT nullif(btrim(lower(CASE WHEN f%s.found THEN f%2$s.latest #>> ''{}'' ELSE pql.profile_row(to_jsonb(p)) #>> %L::text[] END)), ''''))', asked.name, n,
-					string_to_array(substr(asked.counted ->> 'distinct', length('person.') + 1), '.'));
-				facts := facts || format($q$ LEFT JOIN LATERAL (
-					SELECT true AS found, (array_agg(r.value ORDER BY r.recorded_at DESC) FILTER (WHERE r.recorded_at <= $2 AND ($3 IS NULL OR r.recorded_at <= $3)))[1] AS latest
-					FROM pql.fact r WHERE r.subject = m.user_id AND r.name = %L HAVING count(*) > 0) f%s ON true$q$, asked.counted ->> 'distinct', n);
+				pairs := pairs || format(', %L, count(DISTINCT nullif(btrim(lower(%s)), ''''))', asked.name, known);
 		END CASE;
 	END LOOP;
 	RETURN QUERY EXECUTE format($q$
@@ -242,3 +254,53 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pql.judge_accounts(text, text[], timestamptz) IS 'Accounts (as pql.account_key has them) as their members stand in pql.score, in the form of pql.judge_users: what of it differs from what is kept, and which have no members any more (gone).';
+
+-- ---- reading ----
+
+CREATE VIEW pql.quadrant AS
+SELECT s.model, CASE WHEN NOT pql.is_account_key(s.user_id) THEN s.user_id END AS user_id, s.account_id, q.fit, q.usage,
+	CASE WHEN q.fit OPERATOR(pg_catalog.=) 'high' THEN CASE q.usage WHEN 'high' THEN 'sales_assist' ELSE 'tech_assist' END ELSE CASE q.usage WHEN 'high' THEN 'self_serve' ELSE 'nurture' END END AS quadrant,
+	s.score, s.tier, s.changed_at
+FROM pql.score s
+CROSS JOIN LATERAL (SELECT CASE WHEN 'high_fit' OPERATOR(pg_catalog.=) ANY (s.signals) THEN 'high' ELSE 'low' END AS fit, CASE WHEN 'high_usage' OPERATOR(pg_catalog.=) ANY (s.signals) THEN 'high' ELSE 'low' END AS usage) q
+WHERE s.model OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT m.model FROM pql.active_model m
+	WHERE (SELECT pg_catalog.count(*) FROM pql.model_signals(m.document) x WHERE x.signal OPERATOR(pg_catalog.=) ANY ('{high_fit,high_usage}')) OPERATOR(pg_catalog.=) 2));
+COMMENT ON VIEW pql.quadrant IS 'Fit by usage, as of the last refresh: subjects of the active models that have both signals high_fit and high_usage, as the shipped quadrant (users) and account have.';
+COMMENT ON COLUMN pql.quadrant.user_id IS 'NULL: it is the account.';
+COMMENT ON COLUMN pql.quadrant.fit IS 'high where the signal high_fit is met, else low (or not known); usage: the same of high_usage.';
+COMMENT ON COLUMN pql.quadrant.quadrant IS 'sales_assist (both high), tech_assist (fit), self_serve (usage), nurture (neither).';
+
+CREATE FUNCTION pql.contact_model() RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT coalesce((SELECT min(pql.members_model(m.model)) FROM pql.active_model m WHERE m.unit = 'account'), (SELECT r.model FROM pql.reporting() r), (SELECT min(m.model) FROM pql.active_model m WHERE m.unit = 'user'));
+END;
+COMMENT ON FUNCTION pql.contact_model() IS 'By whose score the people of an account are ranked: that of members of the active account model, else of the model that routes leads, else of any.';
+
+CREATE FUNCTION pql.account_contacts(of_account text) RETURNS TABLE (account_id text, place int, user_id text, full_name text, email text, title text, score int, reason text, action text, ready_users int)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	WITH people AS (
+		SELECT p.*, s.score, s.signals, l.lead_id, l.state, l.rep, l.summary, pql.contact_barrier(p.user_id, now()) AS barrier,
+			EXISTS (SELECT FROM pql.score q JOIN pql.active_model m ON m.model = q.model WHERE q.user_id = p.user_id AND q.status = 'qualified') AS qualified
+		FROM pql.person p
+		LEFT JOIN LATERAL (SELECT x.score, x.signals FROM pql.score x WHERE x.user_id = p.user_id AND x.model = (SELECT pql.contact_model()) ORDER BY x.started_at DESC LIMIT 1) s ON true
+		LEFT JOIN LATERAL (SELECT o.lead_id, o.state, o.rep, o.explanation ->> 'summary' AS summary FROM pql.lead o
+			WHERE o.user_id = p.user_id AND o.state IN ('queued', 'assigned', 'claimed', 'contacted', 'meeting') ORDER BY o.lead_id DESC LIMIT 1) l ON true
+		WHERE p.account_id = of_account
+	)
+	SELECT p.account_id, (row_number() OVER (ORDER BY p.barrier IS NOT NULL, p.score DESC NULLS LAST, p.user_id))::int, p.user_id, p.full_name, p.email, p.title, p.score,
+		coalesce(p.summary, w.words, 'No signals yet'),
+		CASE WHEN p.barrier IS NOT NULL THEN 'do not write: ' || replace(p.barrier, '_', ' ')
+			WHEN p.state = 'queued' THEN format('lead %s waits for a rep', p.lead_id)
+			WHEN p.lead_id IS NOT NULL THEN format('ask %s, who has lead %s', p.rep, p.lead_id)
+			WHEN p.qualified THEN 'reach out'
+			WHEN p.score IS NULL OR 'inactive' = ANY (p.signals) THEN 'win back'
+			WHEN p.score > 0 THEN 'nurture'
+			ELSE 'leave to the product' END,
+		(count(*) FILTER (WHERE p.qualified AND p.barrier IS NULL) OVER ())::int
+	FROM people p
+	LEFT JOIN LATERAL (SELECT string_agg(replace(x.signal, '_', ' '), ', ' ORDER BY x.n) AS words FROM unnest(p.signals) WITH ORDINALITY x (signal, n) WHERE NOT x.signal ^@ 'counts_as_' AND x.signal <> 'inactive') w ON true
+	ORDER BY 2;
+END;
+COMMENT ON FUNCTION pql.account_contacts(text) IS 'The people of an account, best first: by the score of pql.contact_model(), who may not be written to last. reason: what they did; action: what to do about them now. ready_users: how many of the account qualify by any active model and may be written to.';
