@@ -40,63 +40,65 @@ fact_index(PqlReader *r, const char *dotted)
 	return m->nfacts++;
 }
 
-/* A user has no members, an account is no person and has no trial. */
+/* Whose facts a model may ask for: first those it has, then those only the other unit has. */
+static const char *const of_users[] = {"person", "account", "trial", "lead", "members"};
+static const char *const of_accounts[] = {"account", "members", "lead", "person", "trial"};
+
+#define USER_SECTIONS 4
+#define ACCOUNT_SECTIONS 3
+
+/* Is there such a fact of members? */
 static bool
-fits_unit(PqlReader *r, const char *path, const char *section, const char *key)
+is_counted(PqlReader *r, const char *path, const char *key)
 {
 	const PqlModel *m = r->model;
-	bool of_members = strcmp(section, "members") == 0;
-	bool of_user = strcmp(section, "person") == 0 || strcmp(section, "trial") == 0;
 
-	if (pql_is_account_model(m) ? of_user : of_members)
-	{
-		pql_reader_problem(r, path,
-						   psprintf("%s.%s at %s is of %s", section, key, path,
-									of_user ? "a user, and the unit is the account"
-											: "an account, and the unit is the user"),
-						   pstrdup(of_user
-									   ? "Facts of an account are account.*, members.* and lead.*."
-									   : "Facts of a user are person.*, account.*, trial.* and "
-										 "lead.*."),
-						   pstrdup(of_user ? "Count members by it: \"members\": {\"…\": "
-											 "{\"person.title\": …}}."
-										   : "Ask for it in a model with \"unit\": \"account\"."));
-		return false;
-	}
-	if (of_members && pql_key_index(key, (const char *const *) m->rollups, m->nrollups) < 0)
-	{
-		pql_reader_problem(
-			r, path, psprintf("unknown fact \"members.%s\" at %s", key, path),
-			pstrdup("$.members says what is counted; members.count is always there."),
-			pql_suggest(key, (const char *const *) m->rollups, m->nrollups));
-		return false;
-	}
-	return true;
+	if (pql_key_index(key, (const char *const *) m->rollups, m->nrollups) >= 0)
+		return true;
+	pql_reader_problem(r, path, psprintf("unknown fact \"members.%s\" at %s", key, path),
+					   pstrdup("$.members says what is counted; members.count is always there."),
+					   pql_suggest(key, (const char *const *) m->rollups, m->nrollups));
+	return false;
 }
 
 static bool
 is_fact(PqlReader *r, const char *path, const char *dotted)
 {
-	static const char *const sections[] = {"person", "account", "trial", "lead", "members"};
+	bool accounts = pql_is_account_model(r->model);
+	const char *const *sections = accounts ? of_accounts : of_users;
+	int known = accounts ? ACCOUNT_SECTIONS : USER_SECTIONS;
+	char *list = pstrdup(accounts ? "Facts are account.*, members.* and lead.*."
+								  : "Facts are person.*, account.*, trial.* and lead.*.");
 	const char *dot = strchr(dotted, '.');
 	char *section;
+	int index;
 
-	if (dot != NULL && dot[1] != '\0')
+	if (dot == NULL || dot[1] == '\0')
 	{
-		section = pnstrdup(dotted, dot - dotted);
-		if (pql_key_index(section, sections, lengthof(sections)) >= 0)
-			return fits_unit(r, path, section, dot + 1);
-		pql_reader_problem(r, path, psprintf("unknown fact \"%s\" at %s", dotted, path),
-						   pstrdup("Facts are person.*, account.*, trial.* and lead.*, of accounts "
-								   "members.*."),
-						   pql_suggest(section, sections, lengthof(sections)));
+		pql_reader_problem(
+			r, path, psprintf("\"%s\" at %s is not a fact", dotted, path),
+			pstrdup("A fact has a dotted name: person., account., trial. or lead., and "
+					"what is known of it."),
+			pstrdup("Write for example \"account.employees\"."));
 		return false;
 	}
-	pql_reader_problem(r, path, psprintf("\"%s\" at %s is not a fact", dotted, path),
-					   pstrdup("A fact has a dotted name: person., account., trial. or lead., and "
-							   "what is known of it."),
-					   pstrdup("Write for example \"account.employees\"."));
-	return false;
+	section = pnstrdup(dotted, dot - dotted);
+	index = pql_key_index(section, sections, lengthof(of_users));
+	if (index < 0)
+		pql_reader_problem(r, path, psprintf("unknown fact \"%s\" at %s", dotted, path), list,
+						   pql_suggest(section, sections, known));
+	else if (index >= known)
+		pql_reader_problem(
+			r, path,
+			psprintf("%s at %s is of %s", dotted, path,
+					 accounts ? "a user, and the unit is the account"
+							  : "an account, and the unit is the user"),
+			list,
+			pstrdup(accounts ? "Count members by it: \"members\": {\"…\": {\"person.title\": …}}."
+							 : "Ask for it in a model with \"unit\": \"account\"."));
+	else if (strcmp(section, "members") == 0)
+		return is_counted(r, path, dot + 1);
+	return index >= 0 && index < known;
 }
 
 PqlCond *
