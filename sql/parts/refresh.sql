@@ -319,7 +319,7 @@ BEGIN
 		DELETE FROM pql.change c WHERE c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
 			-- what came from sources that cannot be read may be still to come
 			AND (unreadable = '{}' OR (c.source = ANY (unreadable)) IS NOT TRUE AND c.user_id NOT IN (SELECT w.user_id FROM waits w))
-		RETURNING c.user_id, c.until, c.backfill, c.due_at, c.logged_at
+		RETURNING c.user_id, c.since, c.until, c.backfill, c.due_at, c.logged_at
 	), postponed AS (
 		-- marked so, they are not picked again while the source cannot be read
 		INSERT INTO pql.change (user_id, since, until, waits_for, reason)
@@ -382,7 +382,10 @@ BEGIN
 		FROM judged j
 		-- looked up, one by one
 		CROSS JOIN LATERAL (SELECT l.lead_id FROM pql.lead l WHERE l.user_id = j.user_id AND l.model = j.model AND l.started_at = j.started_at OFFSET 0) k
-		WHERE j.new_score AND o.user_id = j.user_id AND o.lead_id = k.lead_id AND (j.new_verdict OR j.per_trial AND o.trial_ends_at IS DISTINCT FROM j.ends_at OR o.trial_converted_at IS DISTINCT FROM j.converted_at)
+		WHERE o.user_id = j.user_id AND o.lead_id = k.lead_id AND (j.new_score AND (j.new_verdict OR j.per_trial AND o.trial_ends_at IS DISTINCT FROM j.ends_at OR o.trial_converted_at IS DISTINCT FROM j.converted_at)
+			-- what was paid is no part of the verdict
+			OR j.per_trial AND o.converted_at IS NOT NULL AND j.user_id = ANY (ARRAY(SELECT c.user_id FROM claimed c WHERE c.since = 'infinity'))
+				AND EXISTS (SELECT FROM pql.trial t WHERE t.user_id = j.user_id AND t.started_at = j.started_at AND t.mrr IS DISTINCT FROM o.mrr))
 		RETURNING o.user_id, o.lead_id, j.exact, j.qualified_at, o.unsupported_at
 	), told_support AS (
 		INSERT INTO pql.lead_event (user_id, lead_id, event, occurred_at)
