@@ -36,8 +36,8 @@ BEGIN
 			pql.tally(l.day, 1, $5, $6) FILTER (WHERE l.standing = 'control') AS control, pql.tally(l.day, 1, $5, $6) FILTER (WHERE l.standing = 'control' AND l.converted) AS control_converted,
 			pql.tally(l.day, 1, $5, $6) FILTER (WHERE l.contacted_at IS NOT NULL) AS contacted, pql.tally(l.day, 1, $5, $6) FILTER (WHERE l.contacted_at IS NOT NULL AND l.meeting_at IS NOT NULL) AS meetings,
 			pql.tally(l.day, 1, $5, $6) FILTER (WHERE l.converted AND l.influence = 'touched') AS touched, pql.tally(l.day, 1, $5, $6) FILTER (WHERE l.converted AND l.influence = 'engaged') AS engaged,
-			pql.tally(l.day, 1, $5, $6) FILTER (WHERE l.converted AND l.influence <> 'untouched' AND l.contacted_at IS NOT NULL) AS assisted_contacted,
-			pql.tally(l.day, l.conversion_touches, $5, $6) FILTER (WHERE l.converted AND l.influence <> 'untouched') AS touches,
+			pql.tally(l.day, 1, $5, $6) FILTER (WHERE l.converted AND l.contacted_at <= l.converted_at) AS assisted_contacted,
+			pql.tally(l.day, l.conversion_touches, $5, $6) FILTER (WHERE l.converted AND l.contacted_at <= l.converted_at) AS touches,
 			pql.tally(l.day, l.emails, $5, $6) AS emails, pql.tally(l.day, l.email_replies, $5, $6) AS email_replies,
 			pql.tally(l.day, 1, $5, $6) FILTER (WHERE l.converted AND l.conversion_source = 'sales_assisted') AS assisted,
 			pql.tally(l.day, l.mrr, $5, $6) FILTER (WHERE l.converted AND l.conversion_source = 'sales_assisted') AS mrr
@@ -93,7 +93,7 @@ BEGIN ATOMIC
 		(0, 'unrouted_conversion', NULL, w.converted - w.routed_converted - w.control_converted, w.trials - w.routed - w.control, NULL, NULL),
 		(1, 'control_conversion', NULL, w.control_converted, w.control, NULL, NULL), (1, 'incremental_conversion', e.difference, NULL, NULL, e.low, e.high),
 		(1, 'contacted', NULL, w.contacted, NULL, NULL, NULL), (1, 'assisted_conversion', NULL, w.assisted_contacted, w.contacted, NULL, NULL), (1, 'meeting_rate', NULL, w.meetings, w.contacted, NULL, NULL),
-		(1, 'reply_rate', NULL, w.email_replies, w.emails, NULL, NULL), (1, 'touches_to_conversion', NULL, w.touches, w.touched + w.engaged, NULL, NULL), (1, 'assisted_mrr', NULL, w.mrr, NULL, NULL, NULL),
+		(1, 'reply_rate', NULL, w.email_replies, w.emails, NULL, NULL), (1, 'touches_to_conversion', NULL, w.touches, w.assisted_contacted, NULL, NULL), (1, 'assisted_mrr', NULL, w.mrr, NULL, NULL, NULL),
 		(1, 'assisted_conversions', NULL, w.assisted + w.tagged, NULL, NULL, NULL), (0, 'self_serve_conversions', NULL, w.converted - w.assisted - w.tagged, NULL, NULL, NULL),
 		(0, 'converted_untouched', NULL, w.converted - w.touched - w.engaged, NULL, NULL, NULL), (1, 'converted_touched', NULL, w.touched, NULL, NULL, NULL), (1, 'converted_engaged', NULL, w.engaged, NULL, NULL, NULL)
 	) v (of_leads, metric, value, numerator, denominator, low, high)

@@ -155,10 +155,13 @@ DECLARE
 	new_signals text[];
 	over text[];
 BEGIN
-	IF l.converted_at IS NULL AND verdict.status = 'converted' THEN
+	IF verdict.status = 'converted' THEN
 		details := pql.lead_conversion(l, as_of);
-		IF details IS NOT NULL THEN
+		IF details IS NOT NULL AND l.converted_at IS NULL THEN
 			RETURN pql.convert_lead(l, details, as_of);
+		ELSIF (l.mrr, l.conversion_source, l.conversion_touches) IS DISTINCT FROM ((details ->> 'mrr')::float8, details ->> 'conversion_source', (details ->> 'touches')::int) THEN
+			-- an earlier payment has become known, or billing says something else of it
+			l := pql.log_event(l, 'conversion_corrected', as_of, details);
 		END IF;
 	END IF;
 	IF l.state = 'control' OR l.state = 'not_routed' AND l.reason IS NULL AND routing.model IS NULL THEN

@@ -60,7 +60,7 @@ BEGIN
 					l.returned_at := coalesce(l.returned_at, occurred_at);
 				END IF;
 			END IF;
-		WHEN 'trial_converted' THEN
+		WHEN 'trial_converted', 'conversion_corrected' THEN
 			l.mrr := (details ->> 'mrr')::float8;
 			l.conversion_source := details ->> 'conversion_source';
 			l.conversion_touches := (details ->> 'touches')::int;
@@ -179,7 +179,7 @@ BEGIN ATOMIC
 			(array_agg(n.occurred_at ORDER BY n.event_id) FILTER (WHERE n.disposition = 'disqualified'))[1] AS disqualified_at,
 			min(n.occurred_at) FILTER (WHERE n.event_id = n.ended_id) AS ended_at,
 			(array_agg(n.occurred_at ORDER BY n.event_id) FILTER (WHERE n.event IN ('pql_released', 'lead_reopened') OR n.disposition = 'meeting_set' AND n.event_id > n.ended_id))[1] AS returned_at,
-			(array_agg(n.details ORDER BY n.event_id DESC) FILTER (WHERE n.event = 'trial_converted'))[1] AS conversion
+			(array_agg(n.details ORDER BY n.event_id DESC) FILTER (WHERE n.event IN ('trial_converted', 'conversion_corrected')))[1] AS conversion
 		FROM noted n
 		GROUP BY n.user_id, n.lead_id
 	)

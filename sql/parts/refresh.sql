@@ -411,7 +411,10 @@ BEGIN
 		FROM judged j
 		-- looked up, one by one
 		CROSS JOIN LATERAL (SELECT l.lead_id FROM pql.lead l WHERE l.user_id = j.user_id AND l.model = j.model AND l.started_at = j.started_at OFFSET 0) k
-		WHERE j.new_score AND o.user_id = j.user_id AND o.lead_id = k.lead_id AND (j.new_verdict OR j.per_trial AND o.trial_ends_at IS DISTINCT FROM j.ends_at OR o.trial_converted_at IS DISTINCT FROM j.converted_at)
+		WHERE o.user_id = j.user_id AND o.lead_id = k.lead_id AND (j.new_score AND (j.new_verdict OR j.per_trial AND o.trial_ends_at IS DISTINCT FROM j.ends_at OR o.trial_converted_at IS DISTINCT FROM j.converted_at)
+			-- what was paid is no part of the verdict
+			OR j.per_trial AND o.converted_at IS NOT NULL AND j.user_id = ANY (ARRAY(SELECT c.user_id FROM claimed c WHERE c.since = 'infinity'))
+				AND EXISTS (SELECT FROM pql.trial t WHERE t.user_id = j.user_id AND t.started_at = j.started_at AND t.mrr IS DISTINCT FROM o.mrr))
 		RETURNING o.user_id, o.lead_id, j.exact, j.qualified_at, o.unsupported_at
 	), told_support AS (
 		INSERT INTO pql.lead_event (user_id, lead_id, event, occurred_at)

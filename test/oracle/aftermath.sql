@@ -43,6 +43,23 @@ BEGIN
 END
 $$;
 
+-- Who meets somebody whom nobody has written to, and pays; and payments that prove to be later ones.
+CREATE PROCEDURE pilot.met_and_paid(at timestamptz)
+LANGUAGE plpgsql AS $$
+DECLARE
+	l pql.lead;
+BEGIN
+	FOR l IN SELECT o.* FROM pql.lead o WHERE o.state IN ('assigned', 'claimed') AND o.model = 'trial' AND o.touches_ever = 0 ORDER BY o.lead_id LIMIT 3 LOOP
+		PERFORM pql.log_meeting(l.lead_id, NULL, at + interval '1 day', 'at a fair', NULL, as_of => at);
+		INSERT INTO pql.conversion (conversion_id, user_id, converted_at, mrr) VALUES ('met:' || l.lead_id, l.user_id, at + interval '1 hour', 33);
+	END LOOP;
+	INSERT INTO pql.conversion (conversion_id, user_id, converted_at, mrr)
+	SELECT 'first:' || o.lead_id, o.user_id, greatest(o.started_at, o.converted_at - interval '1 day'), 17 FROM pql.lead o WHERE o.model = 'trial' AND o.converted_at < at ORDER BY o.lead_id LIMIT 5;
+	COMMIT;
+	CALL pql.refresh(at + interval '2 hours');
+END
+$$;
+
 CREATE PROCEDURE pilot.aftermath(first timestamptz, times int)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -102,6 +119,7 @@ BEGIN
 END
 $$;
 
+CALL pilot.met_and_paid('2026-11-02 06:00Z');
 CALL pilot.second_thoughts('2026-11-02 09:00Z');
 SELECT FROM pql.activate_model('handoff', 1), pql.start_routing('handoff', role => 'hand_raisers', as_of => '2026-11-02 18:00Z') \g /dev/null
 CALL pilot.aftermath('2026-11-02 18:00Z', 360);

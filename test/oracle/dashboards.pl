@@ -108,7 +108,7 @@ WITH s AS MATERIALIZED (
 		FROM s g JOIN s f ON f.dashboard = 'feedback' AND f.grain = 'week' AND f.period = g.period WHERE g.dashboard = 'guardrails'
 	UNION ALL SELECT 'the funnel''s ' || k.a || ' = conversion''s ' || k.b, 'week', f.period, (f.n->>k.a)::float8, (c.n->>k.b)::float8
 		FROM s f JOIN s c ON c.dashboard = 'conversion' AND c.grain = 'week' AND c.period = f.period,
-			(VALUES ('signup', 'trials'), ('open', 'open_trials'), ('contacted', 'contacted'), ('meeting', 'meeting_rate'), ('paid', 'trial_to_paid')) k (a, b)
+			(VALUES ('signup', 'trials'), ('open', 'open_trials'), ('contacted', 'contacted'), ('paid', 'trial_to_paid')) k (a, b)
 		WHERE f.dashboard = 'funnel'
 	UNION ALL SELECT 'no more were paid for than there are: ' || k.key, s.grain, s.period, greatest((s.n->>k.key)::float8, (s.m->>k.key)::float8),
 		(s.m->>k.key)::float8

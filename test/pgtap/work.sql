@@ -128,12 +128,19 @@ SELECT is((pql.log_conversion(t.id('a5'), as_of => '2026-03-05')).converted_at, 
 SELECT t.refresh('2026-03-04 17:00') \g /dev/null
 SELECT is((SELECT count(*) FROM pql.lead_event e WHERE e.lead_id = t.id('a5') AND e.event = 'trial_converted'), 1::bigint, 'whoever tells of it');
 SELECT matches(t.error($$SELECT pql.set_disposition(t.id('a5'), 'nurture')$$), '^55000 . lead \d+ has converted', 'paid is paid');
+INSERT INTO pql.conversion (conversion_id, user_id, converted_at, mrr) VALUES ('sub_0', 'a5', '2026-03-04 10:00', 300);
+SELECT t.refresh('2026-03-04 17:10'), t.refresh('2026-03-04 17:20') \g /dev/null
+SELECT is((SELECT ROW(l.mrr, l.converted_at, l.trial_converted_at)::text FROM pql.lead l WHERE l.lead_id = t.id('a5')), ROW(300::float8, '2026-03-04 16:30+00'::timestamptz, '2026-03-04 10:00+00'::timestamptz)::text, 'an earlier payment that becomes known later is the one that counts');
+SELECT is((SELECT string_agg(ROW(e.occurred_at, e.details ->> 'mrr')::text, ' ') FROM pql.lead_event e WHERE e.lead_id = t.id('a5') AND e.event = 'conversion_corrected'), ROW('2026-03-04 17:10+00'::timestamptz, 300)::text, 'as the log says, once');
 
 SELECT is((pql.log_touch(t.id('b4'), as_of => '2026-03-04 17:00')).touches, 1, 'written to');
 UPDATE pql.trial SET converted_at = '2026-03-05 08:00', mrr = 99 WHERE user_id = 'b4';
 SELECT t.refresh('2026-03-05 08:30') \g /dev/null
 SELECT is(t.stands('b4'), 'closed converted bob', 'a payment that the source tells of stops the sequence by itself');
 SELECT is((SELECT e.details ->> 'conversion_source' FROM pql.lead_event e WHERE e.lead_id = t.id('b4') AND e.event = 'trial_converted'), 'sales_assisted', 'assisted, for somebody had written');
+UPDATE pql.trial SET mrr = 120 WHERE user_id = 'b4';
+SELECT t.refresh('2026-03-05 08:35') \g /dev/null
+SELECT is((SELECT ROW(l.mrr, l.conversion_source, l.conversion_touches)::text FROM pql.lead l WHERE l.lead_id = t.id('b4')), '(120,sales_assisted,1)', 'another sum is noted, too');
 
 SELECT is((pql.log_touch(t.id('b2'), as_of => '2026-03-05 12:00')).touches, 1, 'written to, when they had paid already');
 SELECT is((pql.log_conversion(t.id('b2'), as_of => '2026-03-05 08:40')).state, 'closed', 'as is found out later');
