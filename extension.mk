@@ -11,9 +11,10 @@ SCRIPT = sql/pql--$(PQL_VERSION).sql
 DATA_built = $(SCRIPT)
 DATA = $(wildcard sql/upgrade/*.sql)
 
+hash := \#
 # Said here, for what a compiler says of a missing header tells nobody what to install.
 ifeq ($(filter clean uninstall,$(MAKECMDGOALS)),)
-ifneq ($(shell printf '\#include <libpsl.h>\n\#include <idn2.h>\n' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 || echo missing),)
+ifneq ($(shell printf '$(hash)include <libpsl.h>\n$(hash)include <idn2.h>\n' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 || echo missing),)
 $(error pql needs the headers of libpsl and libidn2 (Debian, Ubuntu: libpsl-dev libidn2-dev; Fedora: libpsl-devel libidn2-devel; Alpine: libpsl-dev libidn2-dev). scripts/install-deps build installs them)
 endif
 endif

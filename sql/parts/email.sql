@@ -42,7 +42,7 @@ COMMENT ON COLUMN pql.email_list.loaded_at IS 'Since when it is as it is; NULL: 
 COMMENT ON COLUMN pql.email_list.shipped_in IS 'The version of pql that brought it; NULL: loaded here.';
 
 CREATE TABLE pql.email_domain (
-	domain text COLLATE "C" NOT NULL,
+	domain text NOT NULL,
 	kind text NOT NULL CHECK (kind IN ('personal', 'disposable', 'work')),
 	list text NOT NULL DEFAULT 'own' REFERENCES pql.email_list,
 	PRIMARY KEY (domain, list)
