@@ -201,7 +201,8 @@ BEGIN ATOMIC
 	FROM (SELECT pql.email_host(email) AS host, pql.registrable_domain(pql.email_host(email)) AS registrable OFFSET 0) h
 	CROSS JOIN LATERAL unnest(string_to_array(h.host, '.')) WITH ORDINALITY label (name, place)
 	CROSS JOIN LATERAL (SELECT array_to_string((string_to_array(h.host, '.'))[label.place:], '.') AS domain) above
-	JOIN pql.email_domain d ON d.domain = above.domain
+	-- by the index, for each of the few
+	CROSS JOIN LATERAL (SELECT e.domain, e.kind, e.list FROM pql.email_domain e WHERE e.domain = above.domain OFFSET 0) d
 	WHERE label.place = 1 OR length(above.domain) >= length(h.registrable)
 	ORDER BY label.place, d.list <> 'own', array_position(ARRAY['work', 'disposable', 'personal'], d.kind), d.list;
 END;
