@@ -43,6 +43,8 @@
 /* RFC 5321, 4.5.3.1.1 */
 #define MAX_LOCAL 64
 #define MAX_LABEL 63
+/* with a display name; what is longer is no address, and would be long work */
+#define MAX_ADDRESS 10000
 /* a host in Unicode: what is longer makes no 253 characters of A-labels */
 #define MAX_UNICODE_HOST 1024
 
@@ -69,6 +71,8 @@ bare(const char **s, int *length)
 	int start;
 
 	trim(s, length);
+	if (*length > MAX_ADDRESS)
+		*length = 0;
 	if (*length > 0 && (*s)[*length - 1] == '>')
 	{
 		for (start = *length - 1; start > 0 && (*s)[start - 1] != '<'; start--)
@@ -482,11 +486,17 @@ make_cache(void)
 	return c;
 }
 
+static Cache *
+any_cache(void)
+{
+	return cache != NULL ? cache : make_cache();
+}
+
 /* The cache, with nothing in it that the active snapshot would see otherwise. */
 static Cache *
 current_cache(void)
 {
-	Cache *c = cache != NULL ? cache : make_cache();
+	Cache *c = any_cache();
 	Snapshot s = GetActiveSnapshot();
 	View now = {0};
 
@@ -705,7 +715,8 @@ find_kind(Cache *c, Span host, int registrable)
 static Known *
 know_host(const char *data, int length, bool with_kind)
 {
-	Cache *c = current_cache();
+	/* what is registered does not depend on the snapshot */
+	Cache *c = with_kind ? current_cache() : any_cache();
 	Span name = {data, length};
 	uint32 hash = hash_span(name);
 	Known *host = known_lookup_hash(c->hosts, name, hash);
@@ -1031,8 +1042,8 @@ pql_registrable_domain(PG_FUNCTION_ARGS)
 	char host[PQL_HOST_SIZE];
 	int start;
 
-	length = last_at(s, length) >= 0 ? pql_email_host_of(s, length, host)
-									 : canonical_host(s, length, host);
+	length = memchr(s, '@', length) != NULL ? pql_email_host_of(s, length, host)
+											: canonical_host(s, length, host);
 	if (length == 0)
 		PG_RETURN_NULL();
 	start = know_host(host, length, false)->registrable;

@@ -70,7 +70,8 @@ INSERT INTO form VALUES
 	('ada@' || repeat('a.', 126) || 'a', 'ada@' || repeat('a.', 126) || 'a', NULL, repeat('a.', 126) || 'a'),
 	('ada@' || repeat('a.', 126) || 'ab', NULL, NULL, NULL),
 	('ada@' || repeat('a.', 126) || 'a.', 'ada@' || repeat('a.', 126) || 'a', NULL, repeat('a.', 126) || 'a'),
-	('ada@' || repeat('ü.', 5000) || 'a', NULL, NULL, NULL),
+	('ada@' || repeat('ü.', 600) || 'a', NULL, NULL, NULL),
+	(repeat('a b ', 2400) || ' <ada@x.org>', 'ada@x.org', NULL, 'x.org'), (repeat('a b ', 2600) || '<ada@x.org>', NULL, NULL, NULL),
 	-- hosts that are no domains, or odd ones
 	('ada@[192.0.2.1]', 'ada@[192.0.2.1]', NULL, '[192.0.2.1]'),
 	('ada@[IPv6:2001:DB8::1]', 'ada@[ipv6:2001:db8::1]', NULL, '[ipv6:2001:db8::1]'),

@@ -143,4 +143,8 @@ SELECT sum(total_bytes) BETWEEN 100000 AND 4000000 FROM pg_backend_memory_contex
 COMMIT;
 SQL
 is(ask('pql_email_utf8', "BEGIN; SELECT pql.email_kind('x\@h2.example'); COMMIT; SELECT count(*) FROM pg_backend_memory_contexts WHERE name ~ '^pql (hosts|e-mail|listed)'"), "personal\n0", 'and all of them with the transaction');
+
+# --- made anew in one session ---
+
+is(ask('pql_email_utf8', "SELECT pql.email_kind('x\@gmail.com'); DROP EXTENSION pql; CREATE EXTENSION pql; SELECT pql.email_kind('x\@gmail.com'), pql.email_kind('x\@h2.example')"), "personal\npersonal|work", 'the extension is made anew');
 done_testing();
