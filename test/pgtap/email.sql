@@ -295,7 +295,14 @@ CREATE FUNCTION pg_temp.excluded() RETURNS TABLE (email text, personal boolean) 
 	SELECT p.email, 'personal_email' = ANY (s.exclusions) FROM pql.score_all('trial', '2026-03-04') s JOIN pql.person p USING (user_id) WHERE user_id LIKE 'email\_%' $$;
 SELECT cmp_ok((SELECT count(*) FROM pg_temp.excluded() WHERE personal), '>', 10::bigint, 'some are personal');
 SELECT is_empty($$SELECT email FROM pg_temp.excluded() WHERE personal IS DISTINCT FROM (coalesce(pql.email_kind(email), '') = 'personal')$$, 'the scan says what pql.email_kind does');
+CREATE FUNCTION pg_temp.tests() RETURNS text[] LANGUAGE sql STABLE AS $$
+	SELECT array_agg(p.email ORDER BY p.email) FROM pql.score_all('trial', '2026-03-04') s JOIN pql.person p USING (user_id)
+	WHERE 'test_account' = ANY (s.exclusions) AND p.email IN ('Ada <TEST@x.org>', ' test@x.org', 'Demo@x.org', 'ada+Test12@x.org', '<a+test@x.org>', 'testing@x.org', 'Test <ada@x.org>') $$;
+INSERT INTO pql.person (user_id, email) VALUES ('email_a', ' test@x.org'), ('email_b', '<a+test@x.org>'), ('email_c', 'Test <ada@x.org>');
+INSERT INTO pql.trial (user_id, started_at) SELECT 'email_' || c, '2026-03-02' FROM unnest('{a,b,c}'::text[]) c;
+SELECT is(pg_temp.tests(), (SELECT array_agg(e ORDER BY e) FROM unnest(ARRAY['Ada <TEST@x.org>', ' test@x.org', 'Demo@x.org', 'ada+Test12@x.org', '<a+test@x.org>']) e), 'and finds what stands before the @ behind a display name');
 SET LOCAL pql.enable_scan = off;
+SELECT is(pg_temp.tests(), (SELECT array_agg(e ORDER BY e) FROM unnest(ARRAY['Ada <TEST@x.org>', ' test@x.org', 'Demo@x.org', 'ada+Test12@x.org', '<a+test@x.org>']) e), 'also without the scan');
 SELECT is_empty($$SELECT email FROM pg_temp.excluded() WHERE personal IS DISTINCT FROM (coalesce(pql.email_kind(email), '') = 'personal')$$, 'and so without the scan');
 SELECT is_empty($$SELECT profile FROM pql.profile_of(pql.model('trial'), '2026-03-04') f JOIN pql.person p USING (user_id) WHERE user_id LIKE 'email\_%' AND profile -> 'person' ->> 'email_kind' IS DISTINCT FROM pql.email_kind(p.email)$$, 'and so do profiles');
 SELECT is((SELECT 'test_account' = ANY (v.exclusions) FROM pql.judge(pql.model('trial'), NULL, '{"person": {"email": "Ada <TEST@x.org>"}, "trial": {"started_at": "2026-03-02T00:00:00Z"}}', '2026-03-04') v), true, 'what stands before the @ is found behind a display name');
