@@ -448,7 +448,7 @@ static Cache *cache;
 
 #define FIRST_PROBES 64
 /* Reading a page of rows takes as long as so many look-ups. */
-#define PROBES_PER_PAGE 4
+#define PROBES_PER_PAGE 16
 
 static void
 cache_is_gone(void *unused)
