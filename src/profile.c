@@ -86,22 +86,12 @@ static PqlValue
 local_part(PqlValue email)
 {
 	PqlValue local = {PQL_ABSENT};
-	int at = -1;
-	char *lower;
 
 	if (email.kind != PQL_STRING)
 		return local;
-	for (int i = 0; i < email.length; i++)
-		if (email.data[i] == '@')
-			at = i;
-	if (at < 0)
-		return local;
-	lower = pnstrdup(email.data, at);
-	for (char *p = lower; *p != '\0'; p++)
-		*p = pg_tolower((unsigned char) *p);
-	local.kind = PQL_STRING;
-	local.data = lower;
-	local.length = at;
+	local.data = pql_email_local_of(email.data, email.length, &local.length);
+	if (local.data != NULL)
+		local.kind = PQL_STRING;
 	return local;
 }
 
@@ -256,24 +246,16 @@ look_up(const void *data, const char *list, const char *value, int length)
 
 /* What the domain of an address says. */
 static PqlValue
-kind_of(const PqlListEntries *l, const PqlValue *email)
+kind_of(const PqlValue *email)
 {
-	static const char *const kinds[] = {"personal", "disposable"};
-	static const char *const lists[] = {"@personal", "@disposable"};
 	PqlValue kind = {PQL_ABSENT};
-	const char *domain;
-	int length;
 
 	if (email->kind != PQL_STRING)
 		return kind;
-	domain = pql_email_domain(email->data, email->length, &length);
-	if (domain == NULL)
+	kind.data = pql_email_kind_of(email->data, email->length);
+	if (kind.data == NULL)
 		return kind;
 	kind.kind = PQL_STRING;
-	kind.data = "work";
-	for (int i = 0; i < lengthof(kinds); i++)
-		if (l != NULL && has_entry(l, lists[i], domain))
-			kind.data = kinds[i];
 	kind.length = strlen(kind.data);
 	return kind;
 }
@@ -299,8 +281,7 @@ struct PqlProfileRows
 	TupleDesc desc;
 	int64 as_of;
 	FactColumns *facts;
-	int email; /* the column of the address, or -1 */
-	PqlListEntries *lists;
+	int email;       /* the column of the address, or -1 */
 	int paid_before; /* the fact person.paid_before_trial, or -1 */
 	PqlProfile profile;
 	PqlKnown *single; /* room for one value a fact */
@@ -329,7 +310,6 @@ pql_profile_rows(const PqlModel *model, TupleDesc desc, int64 as_of, PqlListEntr
 	rows->as_of = as_of;
 	rows->paid_before = -1;
 	rows->email = column_named(desc, "", "person.email");
-	rows->lists = lists;
 	rows->facts = palloc(Max(1, model->nfacts) * sizeof(FactColumns));
 	rows->single = palloc(Max(1, model->nfacts) * sizeof(PqlKnown));
 	rows->profile.facts = palloc0(Max(1, model->nfacts) * sizeof(PqlHistory));
@@ -517,7 +497,7 @@ fact_of_row(PqlProfileRows *rows, TupleTableSlot *slot, int index, int64 next_st
 	{
 		PqlValue email = column_value(rows, slot, rows->email);
 
-		value = kind_of(rows->lists, &email);
+		value = kind_of(&email);
 	}
 	if (value.kind == PQL_ABSENT && c->attributes >= 0)
 		value = attribute(slot, c->attributes, &fact->key);

@@ -160,12 +160,8 @@ BEGIN
 			SELECT m.account_id, count(*) AS members FROM pql.account_of_at($1, $2) m
 			WHERE m.signed_up_at IS NULL OR m.signed_up_at <= $1 GROUP BY m.account_id) n ON n.account_id = %s$q$, account) END
 		|| started;
-	lists := concat_ws(' UNION ALL ',
-		CASE WHEN info.lists <> '{}' THEN
-			format('SELECT e.list, lower(e.entry) FROM pql.list_entry e WHERE e.list = ANY (%L::text[])', info.lists) END,
-		-- no list of a model can be called so: @ stands in no name
-		CASE WHEN 'person.email_kind' = ANY (facts) THEN 'SELECT ''@'' || d.kind, d.domain FROM pql.email_domain d' END);
-	lists := nullif(lists, '');
+	lists := CASE WHEN info.lists <> '{}' THEN
+		format('SELECT e.list, lower(e.entry) FROM pql.list_entry e WHERE e.list = ANY (%L::text[])', info.lists) END;
 END
 $$;
-COMMENT ON FUNCTION pql.population_queries(jsonb, timestamptz, text[]) IS 'For a model: signups (users, starts and properties of the event signup_complete as arrays; NULL unless pql.trial is empty), keys (user, start, conversion), profiles (one row a subject, a column a fact), lists (entries of the lists it asks, and domains of addresses as lists @personal and @disposable). Parameters: $1 as_of, $2 known_at, $3 and $4 which users (pql.user_between; with only_users, $3 is an array of them or of some of them), $5 and $6 from and until which start, $7 to $9 what signups gave.';
+COMMENT ON FUNCTION pql.population_queries(jsonb, timestamptz, text[]) IS 'For a model: signups (users, starts and properties of the event signup_complete as arrays; NULL unless pql.trial is empty), keys (user, start, conversion), profiles (one row a subject, a column a fact), lists (entries of the lists it asks; NULL: it asks none). Parameters: $1 as_of, $2 known_at, $3 and $4 which users (pql.user_between; with only_users, $3 is an array of them or of some of them), $5 and $6 from and until which start, $7 to $9 what signups gave.';

@@ -184,7 +184,6 @@ BEGIN ATOMIC
 	LEFT JOIN pql.person p ON p.user_id = s.user_id
 	LEFT JOIN pql.account_of_at(as_of, known_at) o ON o.user_id = s.user_id
 	LEFT JOIN pql.account a ON a.account_id = o.account_id
-	LEFT JOIN pql.email_domain d ON d.domain = pql.email_host(coalesce(p.email, s.signup ->> 'email'))
 	LEFT JOIN pql.fact_history_at(as_of, known_at, only_users) hp ON hp.subject = s.user_id
 	LEFT JOIN pql.fact_history_at(as_of, known_at, only_users) ha ON ha.subject = o.account_id
 	LEFT JOIN (
@@ -212,8 +211,7 @@ BEGIN ATOMIC
 		SELECT
 			coalesce(pql.profile_row(to_jsonb(p)), '{}') || jsonb_strip_nulls(jsonb_build_object(
 				'email', lower(btrim(coalesce(p.email, s.signup ->> 'email'))),
-				'email_kind', CASE WHEN pql.email_host(coalesce(p.email, s.signup ->> 'email')) IS NOT NULL
-					THEN coalesce(d.kind, 'work') END,
+				'email_kind', pql.email_kind(coalesce(p.email, s.signup ->> 'email')),
 				'signup_source', s.signup -> 'signup_source',
 				'paid_before_trial', coalesce(s.paid_before, false) OR coalesce(p.paid_at < s.started_at, false)))
 			AS person,

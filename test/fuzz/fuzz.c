@@ -27,6 +27,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "email.h"
 #include "evidence.h"
 #include "model.h"
 
@@ -35,6 +36,7 @@ extern int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*callback)(const ui
 extern Datum pql_evidence_in(PG_FUNCTION_ARGS);
 extern Datum pql_evidence_out(PG_FUNCTION_ARGS);
 extern Datum pql_evidence_recv(PG_FUNCTION_ARGS);
+extern Datum pql_registrable_domain(PG_FUNCTION_ARGS);
 
 #define MAX_MODELS 8
 /* Runs until memory has settled, and how much it may grow from then on. */
@@ -677,9 +679,70 @@ run_instant(const char *data, int length)
 	}
 }
 
+/* ---- addresses ---- */
+
+/* What a function of one text gives; NULL: nothing. */
+static char *
+call_text(PGFunction function, const char *data, int length)
+{
+	LOCAL_FCINFO(fcinfo, 1);
+	Datum result;
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = PointerGetDatum(cstring_to_text_with_len(data, length));
+	fcinfo->args[0].isnull = false;
+	result = function(fcinfo);
+	return fcinfo->isnull ? NULL : TextDatumGetCString(result);
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* address: an e-mail address, or a host. One form is one form, and a registrable domain is the end of its host. */
+static void
+run_address(const char *data, int length)
+{
+	char host[PQL_HOST_SIZE];
+	const char *local;
+	const char *normal;
+	char *domain;
+	int size;
+
+	if (memchr(data, '\0', length) != NULL || !pg_verifymbstr(data, length, true))
+		return;
+	data = guard(data, length);
+	local = pql_email_local_of(data, length, &size);
+	if (local != NULL && strlen(local) != size)
+		bug("the local part has another length");
+	size = pql_email_host_of(data, length, host);
+	if (size > 0 && (size > PQL_HOST_SIZE - 2 || strlen(host) != size))
+		bug("the host has another length");
+	for (int i = 0; i < size; i++)
+		if (!((host[i] >= 'a' && host[i] <= 'z') || (host[i] >= '0' && host[i] <= '9') || strchr("-_.[]:", host[i]) != NULL))
+			bug("a host has other characters");
+	domain = call_text(pql_registrable_domain, data, length);
+	if (domain != NULL && !same_text(domain, call_text(pql_registrable_domain, domain, strlen(domain))))
+		bug("a registrable domain has another one");
+	if (domain != NULL && size > 0 &&
+		(strlen(domain) > size || strcmp(host + size - strlen(domain), domain) != 0))
+		bug("a registrable domain is not the end of its host");
+	normal = pql_email_normal(data, length, &size);
+	if (normal == NULL)
+		return;
+	if (strlen(normal) != size)
+		bug("the normal form has another length");
+	if (!same_text(normal, pql_email_normal(normal, size, &size)))
+		bug("the normal form of a normal form is another");
+	if (pql_email_host_of(normal, size, host) == 0)
+		bug("a normal form has no host");
+}
+
 static const Target targets[] = {{"recv", run_recv},   {"text", run_text},   {"merge", run_merge},
 								 {"event", run_event}, {"model", run_model}, {"judge", run_judge},
-								 {"change", run_change}, {"instant", run_instant}};
+								 {"change", run_change}, {"instant", run_instant}, {"address", run_address}};
 
 /* ---- runs ---- */
 

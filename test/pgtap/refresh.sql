@@ -142,7 +142,7 @@ SELECT t.after('another address', $$UPDATE pql.person SET email = 'test@example.
 SELECT t.after('people who change company', $$UPDATE pql.person SET account_id = 'a7' WHERE user_id BETWEEN 'u080' AND 'u090'$$);
 SELECT t.after('people who are gone', $$DELETE FROM pql.person WHERE user_id BETWEEN 'u091' AND 'u095'$$);
 SELECT t.after('a list', $$INSERT INTO pql.list_entry VALUES ('target_industries', 'fintech'), ('test_accounts', 'x9@c9.example')$$);
-SELECT t.after('a domain', $$INSERT INTO pql.email_domain (domain, kind, source) VALUES ('c8.example', 'personal', 'own')$$);
+SELECT t.after('a domain', $$INSERT INTO pql.email_domain (domain, kind) VALUES ('c8.example', 'personal')$$);
 SELECT t.after('a new version, other points', $$SELECT pql.put_model(pql.adapt('trial', '{"signals": {"invites": {"points": 5}}}'))$$);
 SELECT t.after('a new version, another threshold', $$SELECT pql.put_model(pql.adapt('trial', '{"signals": {"multi_day": {"at_least": 2}}}'))$$);
 -- marks that one model has to read for itself, while all events are read for another
