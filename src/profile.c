@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "address.h"
 #include "email.h"
 #include "profile.h"
 

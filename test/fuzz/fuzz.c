@@ -27,7 +27,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "email.h"
+#include "address.h"
 #include "evidence.h"
 #include "model.h"
 
