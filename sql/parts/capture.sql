@@ -122,7 +122,7 @@ DECLARE
 	users text[];
 	latest timestamptz;
 BEGIN
-	FOR cursor IN SELECT s.relation, s.mapping, s.cursor_at FROM pql.source s WHERE s.input = 'events' AND s.capture = 'cursor' AND s.disconnected_at IS NULL AND s.relation <> ALL (unreadable) LOOP
+	FOR cursor IN SELECT s.relation, s.mapping, s.cursor_at FROM pql.sources s WHERE s.input = 'events' AND s.capture = 'cursor' AND s.relation <> ALL (unreadable) LOOP
 		EXECUTE format('SELECT array_agg(DISTINCT q.user_id), max(q.received_at) FROM (%s) q WHERE q.received_at > $1 AND isfinite(q.received_at)',
 			pql.source_query(pql.source_relation(cursor.relation), cursor.mapping)) INTO users, latest USING coalesce(cursor.cursor_at - overlap, '-infinity');
 		-- the same rows as the last time are no news

@@ -152,7 +152,8 @@ CREATE FUNCTION pql.followed_rows(input text, source text, mapping jsonb, partly
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	relation regclass := pql.source_relation(source, input);
-	rows_of text := pql.source_query(relation, mapping, NULL, input);
+	rows_of text;
+	filter text;
 	conditions text[] := '{}';
 	by_place text[];
 	by_word text[];
@@ -164,10 +165,11 @@ BEGIN
 			WHERE i.need IN ('key', 'either') OR i.word = 'conversion_id') w
 		WHERE mapping ->> w.word IS NOT NULL;
 		IF array_position(by_place, NULL) IS NULL THEN
-			rows_of := rows_of || ' WHERE ' || array_to_string(by_place, ' OR ');
+			filter := array_to_string(by_place, ' OR ');
 		END IF;
 		conditions := conditions || format('(%s)', array_to_string(by_word, ' OR '));
 	END IF;
+	rows_of := pql.source_query(relation, mapping, NULL, input, filter);
 	IF NOT valid THEN
 		RETURN format('SELECT q.* FROM (%s) q%s', rows_of, CASE WHEN partly THEN ' WHERE ' || array_to_string(conditions, ' AND ') ELSE '' END);
 	END IF;
@@ -192,8 +194,8 @@ DECLARE
 	said bigint;
 BEGIN
 	FOR place IN
-		SELECT s.relation, s.mapping, w.word, w.type FROM pql.source s CROSS JOIN LATERAL pql.input_words(s.input) w
-		WHERE s.input = say_unreadable.input AND s.disconnected_at IS NULL AND s.mapping ? w.word ORDER BY s.connected_at, s.relation, w.n
+		SELECT s.relation, s.mapping, w.word, w.type FROM pql.sources s CROSS JOIN LATERAL pql.input_words(s.input) w
+		WHERE s.input = say_unreadable.input AND s.mapping ? w.word ORDER BY s.connected_at, s.relation, w.n
 	LOOP
 		BEGIN
 			EXECUTE format('SELECT count(q.%I) FROM (%s) q', place.word, pql.source_query(pql.source_relation(place.relation, input),
@@ -340,7 +342,7 @@ DECLARE
 	detail text;
 	hint text;
 BEGIN
-	FOR source IN SELECT s.relation, s.mapping FROM pql.source s WHERE s.input = follow_input.input AND s.disconnected_at IS NULL ORDER BY s.connected_at, s.relation LOOP
+	FOR source IN SELECT s.relation, s.mapping FROM pql.sources s WHERE s.input = follow_input.input ORDER BY s.connected_at, s.relation LOOP
 		BEGIN
 			-- one that somebody holds locked is found out by name
 			EXECUTE format('SELECT FROM %s LIMIT 0', pql.source_relation(source.relation, input));
@@ -475,8 +477,8 @@ DECLARE
 	found text[];
 	latest timestamptz;
 BEGIN
-	FOR cursor IN SELECT s.relation, s.mapping, s.cursor_at FROM pql.source s
-		WHERE s.input = updated_keys.input AND s.capture = 'cursor' AND s.disconnected_at IS NULL ORDER BY s.connected_at, s.relation
+	FOR cursor IN SELECT s.relation, s.mapping, s.cursor_at FROM pql.sources s
+		WHERE s.input = updated_keys.input AND s.capture = 'cursor' ORDER BY s.connected_at, s.relation
 	LOOP
 		BEGIN
 			EXECUTE format('SELECT array_agg(DISTINCT k.key), max(q.updated_at) FROM (%s) q CROSS JOIN LATERAL (VALUES %s) k (key) WHERE q.updated_at > $1 AND isfinite(q.updated_at)',
