@@ -319,7 +319,7 @@ COMMENT ON FUNCTION pql.indexed(regclass, text) IS 'Does an index begin with the
 CREATE FUNCTION pql.said_place(relation regclass, place jsonb) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT CASE WHEN jsonb_typeof(place) = 'object' THEN left(place::text, 200)
+	SELECT CASE WHEN place ? 'by' THEN 'by ' || (place ->> 'by') WHEN jsonb_typeof(place) = 'object' THEN left(place::text, 200)
 		ELSE concat_ws(' ', place #>> '{}', (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_catalog.pg_attribute a
 			WHERE a.attrelid = relation AND a.attname = place #>> '{}' AND NOT a.attisdropped)) END;
 END;
@@ -357,10 +357,11 @@ CREATE FUNCTION pql.report_tables(input text, plan jsonb) RETURNS TABLE (check_n
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT 'reads', 'ok', format('%s%s: %s', p.planned ->> 'relation', CASE WHEN p.planned #>> '{given,event,is}' IS NOT NULL THEN format(' as "%s"', p.planned #>> '{given,event,is}') END,
-		(SELECT string_agg(format('%s = %s', w.word, pql.said_place((p.planned ->> 'target')::oid, p.planned -> 'given' -> w.word)), ', ' ORDER BY w.n)
-			FROM pql.input_words(input) w WHERE jsonb_typeof(p.planned -> 'given' -> w.word) = 'string')
+		concat_ws('; ', (SELECT string_agg(format('%s = %s', w.word, pql.said_place((p.planned ->> 'target')::oid, p.planned -> 'given' -> w.word)), ', ' ORDER BY w.n)
+			FROM pql.input_words(input) w WHERE jsonb_typeof(p.planned -> 'given' -> w.word) = 'string'),
+		(SELECT string_agg(format('%s by %s', w.word, p.planned #>> ARRAY['given', w.word, 'by']), '; ' ORDER BY w.n) FROM pql.input_words(input) w WHERE p.planned -> 'given' -> w.word ? 'by'))
 		|| coalesce(', ' || (SELECT string_agg(w.word || ': ' || coalesce((SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(p.planned -> 'given' -> w.word) k), 'none'), ', ')
-			FROM pql.input_words(input) w WHERE w.type = 'jsonb' AND jsonb_typeof(p.planned -> 'given' -> w.word) = 'object'), '')
+			FROM pql.input_words(input) w WHERE w.type = 'jsonb' AND jsonb_typeof(p.planned -> 'given' -> w.word) = 'object' AND NOT p.planned -> 'given' -> w.word ? 'by'), '')
 		|| coalesce(', times in ' || (p.planned #>> '{given,timezone}'), '')),
 		CASE WHEN p.planned -> 'given' ? 'except' THEN 'Events that have a table of their own are read there.' END
 	FROM jsonb_array_elements(plan) WITH ORDINALITY p (planned, n)
@@ -461,8 +462,8 @@ BEGIN
 	RETURN QUERY SELECT 'index', 'missing', CASE WHEN of_schema IS NOT NULL THEN string_agg(i.relation, ', ' ORDER BY i.relation) END, CASE input
 		WHEN 'events' THEN format('pql.explain and pql.what_if of one user read the whole of %s; an index on (%I, %I) spares that.', CASE WHEN of_schema IS NULL THEN 'it' ELSE 'them' END, min(i.place), min(i.at))
 		ELSE format('Each refresh that follows a change of %s reads the whole of it; an index on (%I) spares that.', CASE WHEN of_schema IS NULL THEN 'it' ELSE 'them' END, min(i.place)) END
-	FROM (SELECT x ->> 'relation' AS relation, x #>> ARRAY['given', key_word] AS place, x #>> '{given,occurred_at}' AS at, (x ->> 'target')::oid AS target FROM jsonb_array_elements(plan) x) i
-	WHERE NOT pql.indexed(i.target, i.place)
+	FROM (SELECT x ->> 'relation' AS relation, x #>> ARRAY['given', key_word] AS place, jsonb_typeof(x #> ARRAY['given', key_word]) = 'string' AS looked_up, x #>> '{given,occurred_at}' AS at, (x ->> 'target')::oid AS target FROM jsonb_array_elements(plan) x) i
+	WHERE i.looked_up AND NOT pql.indexed(i.target, i.place)
 	HAVING count(*) > 0;
 	RETURN QUERY SELECT r.* FROM pql.report_sample(input, pql.with_samples(input, plan)) r;
 END
@@ -487,3 +488,54 @@ BEGIN ATOMIC
 	SELECT p.check_name, p.status, p.found, p.hint FROM pql.preview_table(input, pg_catalog.to_regclass(relation), relation, shape, mapping) p;
 END;
 COMMENT ON FUNCTION pql.preview(text, text, text, jsonb) IS 'What pql.connect would read, and what it would say of it; nothing is changed. The same arguments, but that shape is recognised when it is not said; NULL: the mapping alone tells. What does not fit is an ERROR.';
+
+-- ---- tables that come later ----
+
+CREATE FUNCTION pql.new_tables() RETURNS TABLE (input text, of_schema text, shape text, relation text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT c.input, c.of_schema, c.shape, pql.qualified_name(s.target)
+	FROM (SELECT DISTINCT o.input, o.of_schema, o.shape FROM pql.source o WHERE o.of_schema IS NOT NULL) c
+	CROSS JOIN LATERAL pql.shape_tables(c.input, c.shape, to_regnamespace(c.of_schema)) s
+	-- what was disconnected stays so
+	WHERE NOT EXISTS (SELECT FROM pql.source o WHERE o.input = c.input AND o.relation = pql.qualified_name(s.target));
+END;
+COMMENT ON FUNCTION pql.new_tables() IS 'Tables that schemas have got since they were connected, and that their shape reads: those of new events, and those of which columns have come that it takes.';
+
+CREATE FUNCTION pql.connect_new_tables() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	news record;
+	planned record;
+	users text[];
+BEGIN
+	FOR news IN
+		SELECT n.of_schema, n.shape, array_agg(n.relation) AS relations, min(o.capture) FILTER (WHERE o.capture <> 'trigger') AS capture, (array_agg(o.asked))[1] AS asked
+		FROM pql.new_tables() n CROSS JOIN LATERAL (SELECT x.asked, x.capture FROM pql.source x WHERE x.input = n.input AND x.of_schema = n.of_schema AND x.disconnected_at IS NULL ORDER BY x.relation LIMIT 1) o
+		WHERE n.input = 'events' GROUP BY n.of_schema, n.shape
+	LOOP
+		FOR planned IN SELECT p.*, to_jsonb(p) AS plan FROM pql.planned_sources('events', NULL, news.of_schema, news.shape, news.asked) p LOOP
+			IF planned.relation = ANY (news.relations) THEN
+				PERFORM pql.connect_source('events', planned.plan, news.asked, news.capture);
+				EXECUTE format('SELECT array_agg(DISTINCT q.user_id) FROM (%s) q', pql.source_query(planned.target::regclass, planned.given)) INTO users;
+				PERFORM pql.mark(users, '-infinity', 'new table ' || planned.relation);
+			ELSIF planned.given ? 'except' THEN
+				-- whose events are read from the table of all of them no more
+				SELECT array_agg(DISTINCT q.user_id) INTO users FROM pql.source o CROSS JOIN LATERAL pql.users_of_events(o.relation, o.mapping,
+					ARRAY(SELECT jsonb_array_elements_text(planned.given #> ARRAY['except', planned.given ->> 'event']))) q (user_id) WHERE o.input = 'events' AND o.relation = planned.relation;
+				PERFORM pql.mark(users, '-infinity', 'new tables of ' || news.of_schema);
+				UPDATE pql.source o SET mapping = o.mapping || jsonb_build_object('except', planned.given -> 'except') WHERE o.input = 'events' AND o.relation = planned.relation;
+			END IF;
+		END LOOP;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION pql.connect_new_tables() IS 'Connects tables of new events in schemas that were connected (pql.new_tables), as those were, and marks whose events they hold.';
+
+CREATE FUNCTION pql.users_of_events(source text, mapping jsonb, names text[]) RETURNS TABLE (user_id text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN QUERY EXECUTE format('SELECT DISTINCT q.user_id FROM (%s) q WHERE q.event = ANY ($1) AND q.user_id IS NOT NULL', pql.source_query(pql.source_relation(source), mapping)) USING names;
+END
+$$;
+COMMENT ON FUNCTION pql.users_of_events(text, jsonb, text[]) IS 'Who has events of these names in a source.';

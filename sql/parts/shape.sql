@@ -49,6 +49,41 @@ BEGIN ATOMIC
 		UNION ALL
 		SELECT 'mixpanel', 'events', 'mp_master_event', NULL, '{event,distinct_id,time:time,properties:json}', '{}', '{}', NULL, NULL,
 			'{"user_id": "distinct_id", "occurred_at": "time", "event": "event", "event_id": ["insert_id", "mp_insert_id", "properties.$insert_id"], "received_at": ["mp_processing_time"], "properties": "properties"}', NULL
+		UNION ALL
+		-- billing and CRM: what a word is said by, where it is no column, pql.shape_parts tells
+		SELECT q.shape, q.input, q.relation, q.unless_there, q.must::text[], q.told_by::text[], '{}', NULL, NULL, q.mapping::jsonb, q.query
+		FROM (VALUES
+			('stripe', 'conversions', 'subscription_history', NULL, '{id,customer_id|customer,status,created|start_date}', '{trial_end,ended_at|canceled_at}',
+				'{"conversion_id": {"by": "id"}, "user_id": {"by": "user_id in the metadata of the customer, or who has its address"}, "account_id": {"by": "account_id in the metadata of the customer"},
+					"converted_at": {"by": "trial_end, or the start"}, "plan": {"by": "prices of the items"}, "mrr": {"by": "prices and quantities of the items, by the month"}, "updated_at": {"by": "_fivetran_synced"}}', 'stripe conversions'),
+			('stripe', 'conversions', 'subscription', 'subscription_history', '{id,customer_id|customer,status,created|start_date}', '{trial_end,ended_at|canceled_at}',
+				'{"conversion_id": {"by": "id"}, "user_id": {"by": "user_id in the metadata of the customer, or who has its address"}, "account_id": {"by": "account_id in the metadata of the customer"},
+					"converted_at": {"by": "trial_end, or the start"}, "plan": {"by": "prices of the items"}, "mrr": {"by": "prices and quantities of the items, by the month"}, "updated_at": {"by": "_fivetran_synced"}}', 'stripe conversions'),
+			('stripe', 'trials', 'subscription_history', NULL, '{id,customer_id|customer,trial_start}', '{trial_end,status}',
+				'{"user_id": {"by": "user_id in the metadata of the customer, or who has its address"}, "started_at": {"by": "trial_start"}, "ends_at": {"by": "trial_end"}, "plan": {"by": "prices of the items"}, "updated_at": {"by": "_fivetran_synced"}}', 'stripe trials'),
+			('stripe', 'trials', 'subscription', 'subscription_history', '{id,customer_id|customer,trial_start}', '{trial_end,status}',
+				'{"user_id": {"by": "user_id in the metadata of the customer, or who has its address"}, "started_at": {"by": "trial_start"}, "ends_at": {"by": "trial_end"}, "plan": {"by": "prices of the items"}, "updated_at": {"by": "_fivetran_synced"}}', 'stripe trials'),
+			('salesforce', 'people', 'contact', NULL, '{id,email,account_id|accountid}', '{has_opted_out_of_email|hasoptedoutofemail|lead_source|leadsource|is_deleted|isdeleted}',
+				'{"user_id": {"by": "who has its address"}, "full_name": {"by": "name"}, "title": {"by": "title"}, "opted_out_at": {"by": "last_modified_date, where has_opted_out_of_email"},
+					"attributes": {"by": "id, account_id, lead_source"}, "updated_at": {"by": "last_modified_date"}}', 'salesforce contact'),
+			('salesforce', 'people', 'lead', NULL, '{id,email,is_converted|isconverted}', '{is_converted|isconverted}',
+				'{"user_id": {"by": "who has its address"}, "full_name": {"by": "name"}, "title": {"by": "title"}, "opted_out_at": {"by": "last_modified_date, where has_opted_out_of_email"},
+					"attributes": {"by": "id, lead_source"}, "updated_at": {"by": "last_modified_date"}}', 'salesforce lead'),
+			('salesforce', 'accounts', 'account', NULL, '{id,name,owner_id|ownerid}', '{number_of_employees|numberofemployees|website}',
+				'{"account_id": {"by": "id"}, "name": {"by": "name"}, "domain": {"by": "website"}, "employees": {"by": "number_of_employees"}, "industry": {"by": "industry"}, "crm_owner": {"by": "address of owner_id"}, "kind": {"by": "type"}, "updated_at": {"by": "last_modified_date"}}', 'salesforce accounts'),
+			('salesforce', 'deals', 'opportunity', NULL, '{id,stage_name|stagename,amount}', '{is_won|iswon}',
+				'{"deal_id": {"by": "id"}, "account_id": {"by": "account_id"}, "kind": {"by": "type"}, "amount": {"by": "amount"}, "created_at": {"by": "created_date"}, "closed_at": {"by": "close_date, where is_closed"}, "outcome": {"by": "is_won, is_closed"}, "updated_at": {"by": "last_modified_date"}}', 'salesforce deals'),
+			('salesforce', 'activities', 'task', NULL, '{id,owner_id|ownerid,status}', '{who_id|whoid}',
+				'{"activity_id": {"by": "id"}, "email": {"by": "address of who_id"}, "rep": {"by": "address of owner_id"}, "channel": {"by": "task_subtype, or type"}, "occurred_at": {"by": "completed_date_time, or activity_date"}, "note": {"by": "subject"}, "updated_at": {"by": "last_modified_date"}}', 'salesforce activities'),
+			('hubspot', 'people', 'contact', NULL, '{id,property_email}', '{property_email}',
+				'{"user_id": {"by": "who has its address"}, "full_name": {"by": "property_firstname, property_lastname"}, "title": {"by": "property_jobtitle"}, "opted_out_at": {"by": "property_lastmodifieddate, where property_hs_email_optout"},
+					"attributes": {"by": "id, company, property_lifecyclestage"}, "updated_at": {"by": "property_lastmodifieddate"}}', 'hubspot people'),
+			('hubspot', 'accounts', 'company', NULL, '{id,property_name}', '{property_name}',
+				'{"account_id": {"by": "id"}, "name": {"by": "property_name"}, "domain": {"by": "property_domain"}, "employees": {"by": "property_numberofemployees"}, "industry": {"by": "property_industry"}, "crm_owner": {"by": "address of the owner"}, "kind": {"by": "property_type"}, "updated_at": {"by": "property_lastmodifieddate"}}', 'hubspot accounts'),
+			('hubspot', 'deals', 'deal', NULL, '{deal_id,deal_pipeline_stage_id|property_dealstage}', '{property_amount}',
+				'{"deal_id": {"by": "deal_id"}, "user_id": {"by": "who has the address of its contact"}, "account_id": {"by": "company"}, "kind": {"by": "property_dealtype"}, "amount": {"by": "property_amount"}, "created_at": {"by": "property_createdate"},
+					"closed_at": {"by": "property_closedate, where the stage is closed"}, "outcome": {"by": "stage"}, "updated_at": {"by": "property_lastmodifieddate"}}', 'hubspot deals')
+		) q (shape, input, relation, unless_there, must, told_by, mapping, query)
 	) w;
 END;
 COMMENT ON FUNCTION pql.shapes() IS 'The shapes that pql.connect knows: which relations each has (*: a table for each event, called like it), read as which input; one with unless_there is read where that one is missing. must: columns (one of several, a|b) and the family of their type; told_by, told_not_by: further ones that tell the shape from others, NULL where they cannot. mapping: a list gives columns to look for, of which the first that is there is read; "*" all columns but those of the loader (own, a regular expression). zone: of times that are written without one, NULL where the shape does not say. query: it is read by a query made for it.';
@@ -140,13 +175,20 @@ DECLARE
 	place text;
 	open_word text := CASE of_input WHEN 'events' THEN 'properties' ELSE 'attributes' END;
 	open jsonb;
+	parts jsonb;
 BEGIN
 	SELECT * INTO shape FROM pql.shapes() s WHERE s.shape = of_shape AND s.input = of_input AND s.relation = of_part;
 	IF NOT FOUND THEN
 		RETURN '{}';
 	END IF;
-	FOR word IN SELECT key, value FROM jsonb_each(shape.mapping) WHERE key <> open_word LOOP
-		IF jsonb_typeof(word.value) = 'object' THEN
+	parts := pql.shape_parts(shape.query, target);
+	FOR word IN SELECT key, value FROM jsonb_each(shape.mapping) WHERE key <> open_word OR value ? 'by' LOOP
+		IF word.value ? 'by' THEN
+			IF coalesce(parts -> 'words' ->> word.key, 'NULL') !~ '^NULL(::\w+)?$' THEN
+				result := result || jsonb_build_object(word.key, word.value);
+			END IF;
+			CONTINUE;
+		ELSIF jsonb_typeof(word.value) = 'object' THEN
 			result := result || jsonb_build_object(word.key, CASE WHEN word.value ->> 'is' = '*'
 				THEN jsonb_build_object('is', (SELECT c.relname FROM pg_class c WHERE c.oid = target)) ELSE word.value END);
 			CONTINUE;
@@ -162,7 +204,7 @@ BEGIN
 	open := shape.mapping -> open_word;
 	IF jsonb_typeof(open) = 'string' AND open <> '"*"' THEN
 		result := result || jsonb_build_object(open_word, coalesce(pql.place_of(target, open #>> '{}'), open #>> '{}'));
-	ELSIF open IS NOT NULL THEN
+	ELSIF open IS NOT NULL AND NOT open ? 'by' THEN
 		result := result || jsonb_build_object(open_word, (
 			SELECT coalesce(jsonb_object_agg(p.name, p.place), '{}')
 			FROM (

@@ -194,10 +194,14 @@ DECLARE
 	place jsonb;
 	expression text;
 	joins text := '';
+	parts jsonb := CASE WHEN input <> 'events' THEN pql.shape_parts(mapping ->> 'query', relation) END;
+	conditions text[];
 BEGIN
 	FOR asked IN SELECT w.word, w.type FROM pql.input_words(input) w ORDER BY w.n LOOP
 		place := mapping -> asked.word;
-		IF asked.type = 'jsonb' AND jsonb_typeof(place) = 'object' THEN
+		IF place ? 'by' THEN
+			expression := format('(%s)::%s', coalesce(parts -> 'words' ->> asked.word, 'NULL'), asked.type);
+		ELSIF asked.type = 'jsonb' AND jsonb_typeof(place) = 'object' THEN
 			-- functions take a hundred arguments at most
 			SELECT string_agg(part.built, ' || ' ORDER BY part.n) INTO expression
 			FROM (
@@ -214,7 +218,7 @@ BEGIN
 		ELSE
 			expression := pql.source_expression(relation, place #>> '{}', asked.type, zone, input = 'events');
 		END IF;
-		IF asked.word = 'properties' AND mapping ? 'query' THEN
+		IF asked.word = 'properties' AND mapping ->> 'query' = 'snowplow' THEN
 			SELECT j.expression, j.joined INTO expression, joins FROM pql.joined_properties(relation, expression) j;
 		END IF;
 		IF asked.word = 'properties' AND mapping ? 'source' THEN
@@ -222,8 +226,9 @@ BEGIN
 		END IF;
 		expressions := expressions || format('%s AS %I', expression, asked.word);
 	END LOOP;
-	RETURN format('SELECT %s FROM %s r%s%s', array_to_string(expressions, ', '), coalesce(rows_of, relation::text), joins,
-		coalesce(' WHERE ' || nullif(array_to_string(pql.row_conditions(relation, mapping) || CASE WHEN condition IS NOT NULL THEN ARRAY[format('(%s)', condition)] ELSE '{}' END, ' AND '), ''), ''));
+	conditions := pql.row_conditions(relation, mapping) || ARRAY(SELECT jsonb_array_elements_text(parts -> 'conditions')) || CASE WHEN condition IS NOT NULL THEN ARRAY[format('(%s)', condition)] ELSE '{}' END;
+	RETURN format('SELECT %s FROM %s r%s%s', array_to_string(expressions, ', '), coalesce(rows_of, relation::text), joins || coalesce(parts ->> 'joins', ''),
+		coalesce(' WHERE ' || nullif(array_to_string(conditions, ' AND '), ''), ''));
 END
 $$;
 COMMENT ON FUNCTION pql.source_query(regclass, jsonb, text, text, text) IS 'The query that reads a source with our words as its columns. rows_of: instead of the source, what has its columns, such as a trigger''s transition table. input: what it is connected as. condition: on its rows r, beside those of the mapping.';
@@ -512,10 +517,10 @@ BEGIN
 	-- who connects again keeps the place among the sources
 	DELETE FROM pql.source o WHERE o.input = connect_source.input AND o.relation = qualified RETURNING o.connected_at INTO connected_at;
 	IF watched THEN
-		PERFORM pql.drop_capture(input, target);
+		PERFORM pql.drop_capture(input, t.target) FROM pql.watched_tables(input, target, given) t;
 		IF coalesce(capture, 'trigger') IN ('trigger', 'mark') THEN
 			BEGIN
-				PERFORM pql.create_capture(input, target, qualified, given, coalesce(capture, 'trigger'));
+				PERFORM pql.create_capture(input, t.target, qualified, given, coalesce(capture, 'trigger')) FROM pql.watched_tables(input, target, given) t;
 			EXCEPTION WHEN insufficient_privilege THEN
 				IF capture IS NOT NULL THEN
 					RAISE;
@@ -554,10 +559,10 @@ BEGIN
 		captures := captures || pql.connect_source(input, planned, mapping, capture);
 	END LOOP;
 	-- tables that the schema had, and has no more
-	FOR gone IN SELECT o.relation FROM pql.source o WHERE o.input = connect_table.input AND o.of_schema = plan #>> '{0,of_schema}'
+	FOR gone IN SELECT o.relation FROM pql.source o WHERE o.input = connect_table.input AND o.of_schema = plan #>> '{0,of_schema}' AND o.disconnected_at IS NULL
 		AND NOT EXISTS (SELECT FROM jsonb_array_elements(plan) p WHERE p ->> 'relation' = o.relation)
 	LOOP
-		PERFORM pql.disconnect_table(input, to_regclass(gone.relation), gone.relation);
+		PERFORM pql.disconnect_table(input, to_regclass(gone.relation), gone.relation, true);
 	END LOOP;
 	IF input = 'events' THEN
 		PERFORM pql.mark_everybody('-infinity', 'connected ' || coalesce(plan #>> '{0,of_schema}', plan #>> '{0,relation}'), true);
@@ -581,7 +586,14 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.connect(text, text, text, jsonb, text) IS 'Reads a table, view or foreign table of yours. Events are read where they are: pql.connect(''events'', ''app.events'', mapping => ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''); people, accounts, trials, conversions, activities, surveys and deals are copied into pql.person, pql.account, pql.trial, pql.conversion, pql.activity, pql.survey and pql.deal, at once and then by each refresh. Keys of the mapping of events are user_id, occurred_at, event (or {"is": "name"}), properties (a column of JSON, an object or list of columns, or "*"), received_at, event_id, timezone (of times without one); of the others the columns of pql''s table, with attributes like properties, and updated_at and timezone. Values are columns, or paths into columns of JSON; columns of our own names need not be said. Several tables of one input: in each column the one connected first that says something counts. capture: trigger (the default for tables) and mark put triggers on it that note whose rows change; cursor (the default where triggers cannot be and received_at or updated_at is mapped) has refresh look for rows loaded or updated since, and notices none that are deleted; with manual, pql.mark_dirty tells. shape: how a loader writes its tables (pql.shapes; auto: whichever its columns tell), so that relation may be its schema: pql.connect(''events'', ''analytics'', ''segment''); the mapping then says only what is otherwise. Further keys of the mapping: only and except ({"column": values}: which rows count), and of events source ({"is": "marketing"}: what signals with that source count). Returns what was found; pql.preview says so without connecting. Connecting again replaces the mapping, and reads all rows again. What does not fit is an ERROR.';
 
-CREATE FUNCTION pql.disconnect_table(input text, target regclass, relation text) RETURNS void
+CREATE FUNCTION pql.schema_name(name text) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT coalesce((SELECT quote_ident(n.nspname) FROM pg_catalog.pg_namespace n WHERE n.oid = CASE WHEN name ~ '^("([^"]|"")+"|[^".]+)$' THEN to_regnamespace(name) END), name);
+END;
+COMMENT ON FUNCTION pql.schema_name(text) IS 'The name of a schema as pql.source has it; one that is not there as it is given.';
+
+CREATE FUNCTION pql.disconnect_table(input text, target regclass, relation text, whole boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	-- one that is gone is known by its name only
@@ -589,11 +601,13 @@ DECLARE
 		(SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = target),
 		relation);
 	part record;
+	mapped jsonb := s.mapping FROM pql.sources s WHERE s.input = disconnect_table.input AND s.relation = qualified;
 BEGIN
-	IF target IS NULL AND EXISTS (SELECT FROM pql.source s WHERE s.input = disconnect_table.input AND s.of_schema = disconnect_table.relation) THEN
-		FOR part IN SELECT s.relation FROM pql.source s WHERE s.input = disconnect_table.input AND s.of_schema = disconnect_table.relation ORDER BY s.relation LOOP
-			PERFORM pql.disconnect_table(input, to_regclass(part.relation), part.relation);
+	IF target IS NULL AND EXISTS (SELECT FROM pql.source s WHERE s.input = disconnect_table.input AND s.of_schema = pql.schema_name(disconnect_table.relation)) THEN
+		FOR part IN SELECT s.relation FROM pql.source s WHERE s.input = disconnect_table.input AND s.of_schema = pql.schema_name(disconnect_table.relation) AND s.disconnected_at IS NULL ORDER BY s.relation LOOP
+			PERFORM pql.disconnect_table(input, to_regclass(part.relation), part.relation, true);
 		END LOOP;
+		DELETE FROM pql.source s WHERE s.input = disconnect_table.input AND s.of_schema = pql.schema_name(disconnect_table.relation);
 		RETURN;
 	END IF;
 	IF NOT EXISTS (SELECT FROM pql.sources s WHERE s.input = disconnect_table.input AND s.relation = qualified) THEN
@@ -605,9 +619,14 @@ BEGIN
 	IF input <> 'events' THEN
 		PERFORM pql.lock_follow();
 	END IF;
-	DELETE FROM pql.source o WHERE o.input = disconnect_table.input AND o.relation = qualified;
+	IF EXISTS (SELECT FROM pql.source o WHERE o.input = disconnect_table.input AND o.relation = qualified AND o.of_schema IS NOT NULL AND NOT whole) THEN
+		-- one table of a schema: remembered, so that it is not taken for a new one
+		UPDATE pql.source o SET disconnected_at = now(), failure = NULL WHERE o.input = disconnect_table.input AND o.relation = qualified;
+	ELSE
+		DELETE FROM pql.source o WHERE o.input = disconnect_table.input AND o.relation = qualified;
+	END IF;
 	IF target IS NOT NULL AND NOT (input = 'events' AND qualified = 'pql.event') THEN
-		PERFORM pql.drop_capture(input, target);
+		PERFORM pql.drop_capture(input, t.target) FROM pql.watched_tables(input, target, mapped) t;
 	END IF;
 	IF input <> 'events' THEN
 		PERFORM pql.unfollow(input, qualified);
@@ -619,7 +638,7 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION pql.disconnect_table(text, regclass, text) IS 'pql.disconnect, when the name has been looked up.';
+COMMENT ON FUNCTION pql.disconnect_table(text, regclass, text, boolean) IS 'pql.disconnect, when the name has been looked up. whole: of the schema that was connected, nothing is to be remembered.';
 
 CREATE FUNCTION pql.disconnect(input text, relation text) RETURNS void
 LANGUAGE sql VOLATILE
