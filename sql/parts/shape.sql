@@ -9,25 +9,25 @@ BEGIN ATOMIC
 		-- of one family: tracks, a table for each event, pages, users
 		VALUES ('segment', '{}'::text[], '{channel,record_id}'::text[], NULL::text), ('rudderstack', '{channel|record_id}', '{}', 'channel|record_id|context_passed_ip')
 	), written AS (
-		SELECT s.shape, r.input, r.relation, r.unless_there, r.must::text[], CASE WHEN r.told_by IS NOT NULL THEN s.told_by || r.told_by::text[] END AS told_by, s.told_not_by, NULL AS zone,
+		SELECT s.shape, r.input, r.relation, r.unless_there, r.must::text[], CASE WHEN r.told_by IS NOT NULL THEN s.told_by || r.told_by::text[] END AS told_by, s.told_not_by || r.told_not_by::text[] AS told_not_by, NULL AS zone,
 			concat_ws('|', 'id|anonymous_id|user_id|event|event_text|received_at|sent_at|timestamp|original_timestamp|uuid|uuid_ts|loaded_at|context_(?!page_|campaign_).*', s.own) AS own, r.mapping::jsonb, NULL AS query
 		FROM spoken s, (VALUES
-			('events', '*', NULL, '{id,user_id,event,event_text,timestamp:time}', '{}',
+			('events', '*', NULL, '{id,user_id,event,event_text,timestamp:time}', '{}', NULL,
 				'{"user_id": "user_id", "occurred_at": "timestamp", "event": {"is": "*"}, "event_id": "id", "received_at": ["received_at"], "properties": "*"}'),
-			('events', 'pages', NULL, '{id,user_id,timestamp:time,path|url|context_page_path}', '{anonymous_id|context_ip|received_at}',
+			('events', 'pages', NULL, '{id,user_id,timestamp:time,path|url|context_page_path}', '{anonymous_id|context_ip|received_at}', '{event_text}',
 				'{"user_id": "user_id", "occurred_at": "timestamp", "event": {"is": "page_view"}, "event_id": "id", "received_at": ["received_at"], "properties": {"*": "*", "page_path": ["path", "context_page_path"]}}'),
 			-- repeats what the tables of events have, without properties
-			('events', 'tracks', NULL, '{id,user_id,event,event_text,timestamp:time}', '{}',
+			('events', 'tracks', NULL, '{id,user_id,event,event_text,timestamp:time}', '{}', NULL,
 				'{"user_id": "user_id", "occurred_at": "timestamp", "event": "event", "event_id": "id", "received_at": ["received_at"]}'),
-			('people', 'users', NULL, '{id}', NULL,
+			('people', 'users', NULL, '{id}', NULL, NULL,
 				'{"user_id": "id", "email": ["email"], "full_name": ["name"], "title": ["title"], "account_id": ["account_id", "company_id", "group_id"], "signed_up_at": ["created_at"], "attributes": "*", "updated_at": ["received_at", "uuid_ts"]}'),
-			('people', 'identifies', 'users', '{id,user_id,timestamp:time}', '{anonymous_id|context_ip|received_at}',
+			('people', 'identifies', 'users', '{id,user_id,timestamp:time}', '{anonymous_id|context_ip|received_at}', '{event_text}',
 				'{"user_id": "user_id", "email": ["email"], "full_name": ["name"], "title": ["title"], "account_id": ["account_id", "company_id", "group_id"], "signed_up_at": ["created_at"], "attributes": "*", "updated_at": "timestamp"}'),
-			('people', 'groups', NULL, '{user_id,group_id}', NULL,
+			('people', 'groups', NULL, '{user_id,group_id}', NULL, NULL,
 				'{"user_id": "user_id", "account_id": "group_id", "updated_at": ["timestamp", "received_at"]}'),
-			('accounts', 'groups', NULL, '{group_id}', NULL,
+			('accounts', 'groups', NULL, '{group_id}', NULL, NULL,
 				'{"account_id": "group_id", "name": ["name"], "domain": ["domain"], "employees": ["employees"], "industry": ["industry"], "kind": [], "attributes": "*", "updated_at": ["timestamp", "received_at"]}')
-		) r (input, relation, unless_there, must, told_by, mapping)
+		) r (input, relation, unless_there, must, told_by, told_not_by, mapping)
 	)
 	SELECT row_number() OVER (), w.shape, w.input, w.relation, w.unless_there, w.must, w.told_by, w.told_not_by, w.zone,
 		concat_ws('|', w.own, '_(airbyte|fivetran|dlt|sdc|rivery)_.*', '_dlt_.*', '_sdc_.*') AS own, w.mapping, w.query

@@ -107,7 +107,7 @@ BEGIN ATOMIC
 		SELECT e.*, pql.name_words(e.event) AS words, e.users::float8 / nullif(e.everybody, 0) AS reach, e.occurrences::float8 / nullif(e.users, 0) AS each_user, e.user_days::float8 / nullif(e.users, 0) AS days
 		FROM pql.event_profile(relation, target) e
 	), judged AS (
-		SELECT s.*, r.role,
+		SELECT s.event, s.occurrences, s.users, s.properties, s.reach, s.each_user, s.days, CASE r.role WHEN 'billing_view' THEN s.places END AS places, r.role,
 			(SELECT w FROM unnest(s.words) w WHERE w = ANY (string_to_array(r.strong, '|')) LIMIT 1) AS strong,
 			(SELECT w FROM unnest(s.words) w WHERE w = ANY (string_to_array(r.weak, '|')) LIMIT 1) AS weak,
 			(SELECT w FROM unnest(s.words) w WHERE w = ANY (string_to_array(r.against, '|')) AND NOT w = ANY (string_to_array(r.strong, '|')) LIMIT 1) AS against,
@@ -127,12 +127,12 @@ BEGIN ATOMIC
 				ELSE CASE WHEN j.reach < 0.8 THEN 1.0 ELSE 0.3 END END AS by_reach
 		FROM judged j
 	), scored AS (
-		SELECT w.*, round((greatest(0, w.name_weight * w.by_name + (0.75 - w.name_weight) * w.by_property + 0.25 * w.by_reach - CASE WHEN w.against IS NOT NULL AND w.by_property < 1 THEN 0.4 ELSE 0 END))::numeric, 2)::float8 AS score FROM weighed w
+		SELECT w.*, round((greatest(0, w.name_weight * w.by_name + (0.75 - w.name_weight) * w.by_property + 0.25 * w.by_reach - CASE WHEN w.against IS NOT NULL AND w.places IS NULL THEN 0.4 ELSE 0 END))::numeric, 2)::float8 AS score FROM weighed w
 	)
 	SELECT s.role, s.event, s.score, s.users, s.occurrences,
 		concat_ws('; ', CASE WHEN s.strong IS NOT NULL THEN format('its name says "%s"', s.strong) WHEN s.weak IS NOT NULL THEN format('its name says "%s", which may mean it', s.weak) END,
 			CASE WHEN s.against IS NOT NULL THEN format('"%s" in its name speaks against it', s.against) END, CASE WHEN s.property IS NOT NULL THEN format('it has %s', s.property) END,
-			CASE WHEN s.role = 'billing_view' AND s.places IS NOT NULL THEN format('%s leads to %s', s.places #>> '{0,property}', (SELECT string_agg(DISTINCT p ->> 'prefix', ', ' ORDER BY p ->> 'prefix') FROM jsonb_array_elements(s.places) p)) END,
+			CASE WHEN s.places IS NOT NULL THEN format('%s leads to %s', s.places #>> '{0,property}', (SELECT string_agg(DISTINCT p ->> 'prefix', ', ' ORDER BY p ->> 'prefix') FROM jsonb_array_elements(s.places) p)) END,
 			format('%s %% of users have it, %s times each on %s days', round((100 * s.reach)::numeric), round(s.each_user::numeric, 1), round(s.days::numeric, 1)),
 			CASE WHEN count(*) OVER (PARTITION BY s.role, s.score) > 1 THEN 'of those that score the same, more users and then the alphabet decide' END) AS why,
 		s.property, s.places
@@ -140,7 +140,7 @@ BEGIN ATOMIC
 	WHERE s.score >= 0.3 AND (s.by_name > 0 OR s.by_property >= 1)
 	ORDER BY array_position(ARRAY['activation', 'invite', 'integration', 'session', 'billing_view'], s.role), s.score DESC, s.users DESC, s.event COLLATE "C";
 END;
-COMMENT ON FUNCTION pql.role_scores(text, regclass) IS 'What pql.suggest_model knows of names of events: by name up to 0.5 and by properties up to 0.25 (of views 0.25, and 0.5 by pages about prices), by reach up to 0.25, and 0.4 less where the name speaks against it; those of at least 0.3.';
+COMMENT ON FUNCTION pql.role_scores(text, regclass) IS 'What pql.suggest_model knows of names of events: by name up to 0.5 and by properties up to 0.25 (of views 0.25, and 0.5 by pages about prices), by reach up to 0.25, and 0.4 less where the name speaks against it (but for such pages); those of at least 0.3.';
 
 CREATE FUNCTION pql.role_changes(model text, role text, event text, property text, places jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
