@@ -135,7 +135,7 @@ CREATE FUNCTION pql.planned_sources(input text, single regclass, name text, of_s
 RETURNS TABLE (n bigint, target oid, relation text, shape text, part text, of_schema text, given jsonb, told_by text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	in_schema oid := CASE WHEN single IS NULL AND name ~ '^("([^"]|"")+"|[^".]+)$' THEN to_regnamespace(name) ELSE (SELECT c.relnamespace FROM pg_class c WHERE c.oid = single) END;
+	in_schema oid := CASE WHEN single IS NULL THEN pql.schema_oid(name) ELSE (SELECT c.relnamespace FROM pg_class c WHERE c.oid = single) END;
 	fitting record;
 	names jsonb;
 	bare record;
@@ -432,6 +432,14 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.with_samples(text, jsonb) IS 'The plan, with what a sample of each table has.';
 
+CREATE FUNCTION pql.anonymous_tables(of_input text, of_shape text, of_schema text) RETURNS TABLE (relation text)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT pql.qualified_name(c.oid) FROM pg_catalog.pg_class c JOIN pql.shapes() s ON s.shape = of_shape AND s.input = of_input AND s.relation = '*'
+	WHERE c.relnamespace = pql.schema_oid(of_schema) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND pql.lacking(pql.relation_columns(c.oid), s.must) = '{user_id}' ORDER BY 1;
+END;
+COMMENT ON FUNCTION pql.anonymous_tables(text, text, text) IS 'Tables of events in a schema that have no user_id: loaders make the column with the first user who has one.';
+
 CREATE FUNCTION pql.source_report(input text, plan jsonb, captures text[] DEFAULT NULL, ignored jsonb DEFAULT NULL) RETURNS TABLE (check_name text, status text, found text, hint text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -446,6 +454,7 @@ BEGIN
 		RETURN QUERY SELECT r.* FROM pql.report_words(input, plan -> 0) r;
 	ELSE
 		RETURN QUERY SELECT r.* FROM pql.report_tables(input, plan) r;
+		RETURN QUERY SELECT 'skips', 'none', a.relation, 'Nobody who did that has an id yet; once the table has a user_id, it is read.' FROM pql.anonymous_tables(input, plan #>> '{0,shape}', of_schema) a;
 	END IF;
 	IF captures IS NOT NULL AND input = 'events' THEN
 		RETURN QUERY SELECT DISTINCT ON (p.relation) 'path', 'ok', CASE WHEN of_schema IS NULL THEN p.path ELSE format('%s: %s', p.relation, p.path) END, p.reason
@@ -476,18 +485,21 @@ DECLARE
 	plan jsonb;
 BEGIN
 	PERFORM pql.check_input(input);
+	IF shape IS NULL AND mapping IS NULL AND (SELECT count(*) FROM pql.recognised(input, CASE WHEN target IS NULL THEN pql.schema_oid(relation) END, target)) = 1 THEN
+		shape := 'auto';
+	END IF;
 	SELECT jsonb_agg(to_jsonb(p) ORDER BY p.n) INTO plan FROM pql.planned_sources(input, target, relation, shape, mapping) p;
 	RETURN QUERY SELECT r.check_name, r.status, r.found, r.hint FROM pql.source_report(input, plan) r;
 END
 $$;
 COMMENT ON FUNCTION pql.preview_table(text, regclass, text, text, jsonb) IS 'pql.preview, when the name has been looked up.';
 
-CREATE FUNCTION pql.preview(input text, relation text, shape text DEFAULT 'auto', mapping jsonb DEFAULT NULL) RETURNS TABLE (check_name text, status text, found text, hint text)
+CREATE FUNCTION pql.preview(input text, relation text, shape text DEFAULT NULL, mapping jsonb DEFAULT NULL) RETURNS TABLE (check_name text, status text, found text, hint text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT p.check_name, p.status, p.found, p.hint FROM pql.preview_table(input, pg_catalog.to_regclass(relation), relation, shape, mapping) p;
 END;
-COMMENT ON FUNCTION pql.preview(text, text, text, jsonb) IS 'What pql.connect would read, and what it would say of it; nothing is changed. The same arguments, but that shape is recognised when it is not said; NULL: the mapping alone tells. What does not fit is an ERROR.';
+COMMENT ON FUNCTION pql.preview(text, text, text, jsonb) IS 'What pql.connect would read, and what it would say of it; nothing is changed. The same arguments, but that a shape is recognised where neither it nor a mapping is said. What does not fit is an ERROR.';
 
 -- ---- tables that come later ----
 

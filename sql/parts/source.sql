@@ -259,7 +259,7 @@ CREATE FUNCTION pql.repeated_rows(relation regclass, mapping jsonb, known_at tim
 RETURNS TABLE (of_table oid, row_id tid)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 -- in the order of an index over user and id where there is one, hashing and sorting nothing; and whatever statistics say, no row is compared with all others
-SET enable_hashagg = off SET enable_nestloop = off AS $$
+SET enable_hashagg = off SET enable_nestloop = off SET jit = off AS $$
 DECLARE
 	-- the earliest counts: one that comes later, and says that it happened later, changes nothing
 	rank CONSTANT text := '(coalesce(nullif(%1$s.occurred_at, ''-infinity''), ''infinity''), %1$s.of_table, %1$s.row_id)';
@@ -586,10 +586,17 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.connect(text, text, text, jsonb, text) IS 'Reads a table, view or foreign table of yours. Events are read where they are: pql.connect(''events'', ''app.events'', mapping => ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''); people, accounts, trials, conversions, activities, surveys and deals are copied into pql.person, pql.account, pql.trial, pql.conversion, pql.activity, pql.survey and pql.deal, at once and then by each refresh. Keys of the mapping of events are user_id, occurred_at, event (or {"is": "name"}), properties (a column of JSON, an object or list of columns, or "*"), received_at, event_id, timezone (of times without one); of the others the columns of pql''s table, with attributes like properties, and updated_at and timezone. Values are columns, or paths into columns of JSON; columns of our own names need not be said. Several tables of one input: in each column the one connected first that says something counts. capture: trigger (the default for tables) and mark put triggers on it that note whose rows change; cursor (the default where triggers cannot be and received_at or updated_at is mapped) has refresh look for rows loaded or updated since, and notices none that are deleted; with manual, pql.mark_dirty tells. shape: how a loader writes its tables (pql.shapes; auto: whichever its columns tell), so that relation may be its schema: pql.connect(''events'', ''analytics'', ''segment''); the mapping then says only what is otherwise. Further keys of the mapping: only and except ({"column": values}: which rows count), and of events source ({"is": "marketing"}: what signals with that source count). Returns what was found; pql.preview says so without connecting. Connecting again replaces the mapping, and reads all rows again. What does not fit is an ERROR.';
 
+CREATE FUNCTION pql.schema_oid(name text) RETURNS oid
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT CASE WHEN name ~ '^("([^"]|"")+"|[^".]+)$' THEN to_regnamespace(name)::oid END;
+END;
+COMMENT ON FUNCTION pql.schema_oid(text) IS 'The schema that a name means, quoted as SQL does. NULL: there is none.';
+
 CREATE FUNCTION pql.schema_name(name text) RETURNS text
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT coalesce((SELECT quote_ident(n.nspname) FROM pg_catalog.pg_namespace n WHERE n.oid = CASE WHEN name ~ '^("([^"]|"")+"|[^".]+)$' THEN to_regnamespace(name) END), name);
+	SELECT coalesce((SELECT quote_ident(n.nspname) FROM pg_catalog.pg_namespace n WHERE n.oid = pql.schema_oid(name)), name);
 END;
 COMMENT ON FUNCTION pql.schema_name(text) IS 'The name of a schema as pql.source has it; one that is not there as it is given.';
 

@@ -69,17 +69,31 @@ END
 $$;
 COMMENT ON FUNCTION pql.events_of(text, regclass) IS 'The query over the events of a table or schema, connected or not; NULL: of all that are connected.';
 
-CREATE FUNCTION pql.event_profile(relation text, target regclass, OUT event text, OUT occurrences bigint, OUT users bigint, OUT user_days bigint, OUT everybody bigint, OUT properties text[], OUT places jsonb) RETURNS SETOF record
+CREATE FUNCTION pql.estimated_rows(relation text, target regclass) RETURNS float8
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::float8
+	FROM (SELECT to_regclass(s.relation) AS source FROM pql.sources s WHERE s.input = 'events' AND estimated_rows.relation IS NULL
+		UNION SELECT target WHERE target IS NOT NULL
+		UNION SELECT t.oid FROM pg_catalog.pg_class t WHERE target IS NULL AND t.relnamespace = pql.schema_oid(estimated_rows.relation) AND t.relkind IN ('r', 'm')) x
+	JOIN pg_catalog.pg_class c ON c.oid IN (SELECT t.relation FROM pql.tables_of(x.source) t) OR c.oid = x.source;
+END;
+COMMENT ON FUNCTION pql.estimated_rows(text, regclass) IS 'How many rows a table or schema has (NULL: all that is connected), as far as it was analysed.';
+
+CREATE FUNCTION pql.event_profile(relation text, target regclass, OUT event text, OUT occurrences bigint, OUT users bigint, OUT user_days bigint, OUT everybody bigint, OUT properties text[], OUT places jsonb, OUT share float8) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
 	-- properties are looked at in so many rows of each name
 	most CONSTANT int := 500;
+	-- of more rows than this, those of a part of the users: the same ones each time
+	enough CONSTANT float8 := 1000000;
+	part bigint := 4294967296 * least(1, enough / greatest(1, pql.estimated_rows(relation, target)));
 	path_words CONSTANT text := 'pricing|billing|prices|plans|upgrade|checkout|subscribe|subscription|payment';
 BEGIN
 	RETURN QUERY EXECUTE format($q$
 		WITH e AS MATERIALIZED (
 			SELECT x.user_id, x.occurred_at, x.event, x.properties, row_number() OVER (PARTITION BY x.event ORDER BY x.occurred_at, x.user_id, x.properties) AS n
-			FROM (%1$s) x WHERE x.event IS NOT NULL AND isfinite(x.occurred_at)
+			FROM (%1$s) x WHERE x.event IS NOT NULL AND isfinite(x.occurred_at) AND ($2 = 4294967296 OR pql.user_between(x.user_id, 0, $2))
 		), p AS (
 			SELECT e.event, k.key, count(*) AS n FROM e CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(e.properties) = 'object' THEN e.properties ELSE '{}' END) k
 			WHERE e.n <= $1 AND k.value <> 'null' GROUP BY e.event, k.key
@@ -93,12 +107,12 @@ BEGIN
 			WHERE r.prefix IS NOT NULL
 			GROUP BY r.event
 		)
-		SELECT c.event, c.occurrences, c.users, c.user_days, (SELECT count(DISTINCT x.user_id) FROM e x), coalesce((SELECT array_agg(p.key ORDER BY p.n DESC, p.key) FROM p WHERE p.event = c.event), '{}'), o.places
+		SELECT c.event, c.occurrences, c.users, c.user_days, (SELECT count(DISTINCT x.user_id) FROM e x), coalesce((SELECT array_agg(p.key ORDER BY p.n DESC, p.key) FROM p WHERE p.event = c.event), '{}'), o.places, $2 / 4294967296::float8
 		FROM (SELECT x.event, count(*) AS occurrences, count(DISTINCT x.user_id) AS users, count(DISTINCT (x.user_id, (x.occurred_at AT TIME ZONE 'UTC')::date)) AS user_days FROM e x GROUP BY x.event) c
-		LEFT JOIN o ON o.event = c.event$q$, pql.events_of(relation, target), path_words) USING most;
+		LEFT JOIN o ON o.event = c.event$q$, pql.events_of(relation, target), path_words) USING most, part;
 END
 $$;
-COMMENT ON FUNCTION pql.event_profile(text, regclass) IS 'Per name of events of users: how often it occurred, for how many users on how many of their days, of how many users there are; properties that its first 500 rows have, and which of its pages are about prices.';
+COMMENT ON FUNCTION pql.event_profile(text, regclass) IS 'Per name of events of users: how often it occurred, for how many users on how many of their days, of how many users there are; properties that its first 500 rows have, and which of its pages are about prices. share: of how many of the users that is told; of more than a million rows, those of a part of them.';
 
 CREATE FUNCTION pql.role_scores(relation text, target regclass) RETURNS TABLE (role text, event text, score float8, users bigint, occurrences bigint, why text, property text, places jsonb)
 LANGUAGE sql STABLE
@@ -107,7 +121,7 @@ BEGIN ATOMIC
 		SELECT e.*, pql.name_words(e.event) AS words, e.users::float8 / nullif(e.everybody, 0) AS reach, e.occurrences::float8 / nullif(e.users, 0) AS each_user, e.user_days::float8 / nullif(e.users, 0) AS days
 		FROM pql.event_profile(relation, target) e
 	), judged AS (
-		SELECT s.event, s.occurrences, s.users, s.properties, s.reach, s.each_user, s.days, CASE r.role WHEN 'billing_view' THEN s.places END AS places, r.role,
+		SELECT s.event, s.occurrences, s.users, s.share, s.properties, s.reach, s.each_user, s.days, CASE r.role WHEN 'billing_view' THEN s.places END AS places, r.role,
 			(SELECT w FROM unnest(s.words) w WHERE w = ANY (string_to_array(r.strong, '|')) LIMIT 1) AS strong,
 			(SELECT w FROM unnest(s.words) w WHERE w = ANY (string_to_array(r.weak, '|')) LIMIT 1) AS weak,
 			(SELECT w FROM unnest(s.words) w WHERE w = ANY (string_to_array(r.against, '|')) AND NOT w = ANY (string_to_array(r.strong, '|')) LIMIT 1) AS against,
@@ -129,11 +143,12 @@ BEGIN ATOMIC
 	), scored AS (
 		SELECT w.*, round((greatest(0, w.name_weight * w.by_name + (0.75 - w.name_weight) * w.by_property + 0.25 * w.by_reach - CASE WHEN w.against IS NOT NULL AND w.places IS NULL THEN 0.4 ELSE 0 END))::numeric, 2)::float8 AS score FROM weighed w
 	)
-	SELECT s.role, s.event, s.score, s.users, s.occurrences,
+	SELECT s.role, s.event, s.score, round(s.users / s.share)::bigint, round(s.occurrences / s.share)::bigint,
 		concat_ws('; ', CASE WHEN s.strong IS NOT NULL THEN format('its name says "%s"', s.strong) WHEN s.weak IS NOT NULL THEN format('its name says "%s", which may mean it', s.weak) END,
 			CASE WHEN s.against IS NOT NULL THEN format('"%s" in its name speaks against it', s.against) END, CASE WHEN s.property IS NOT NULL THEN format('it has %s', s.property) END,
 			CASE WHEN s.places IS NOT NULL THEN format('%s leads to %s', s.places #>> '{0,property}', (SELECT string_agg(DISTINCT p ->> 'prefix', ', ' ORDER BY p ->> 'prefix') FROM jsonb_array_elements(s.places) p)) END,
 			format('%s %% of users have it, %s times each on %s days', round((100 * s.reach)::numeric), round(s.each_user::numeric, 1), round(s.days::numeric, 1)),
+			CASE WHEN s.share < 1 THEN format('reckoned from %s %% of the users', round((100 * s.share)::numeric, 1)) END,
 			CASE WHEN count(*) OVER (PARTITION BY s.role, s.score) > 1 THEN 'of those that score the same, more users and then the alphabet decide' END) AS why,
 		s.property, s.places
 	FROM scored s
@@ -183,7 +198,7 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT s.role, s.event, s.score, s.users, s.occurrences, s.why, s.changes FROM pql.suggest_for(relation, pg_catalog.to_regclass(relation), model) s;
 END;
-COMMENT ON FUNCTION pql.suggest_model(text, text) IS 'Which events look like the activation, invites, integrations, sessions and views of prices of a product, the likeliest of each first: by words in their names (pql.role_words), their properties (pql.role_properties), and how many users have them how often. relation: a table or schema, connected or not (then its shape is recognised); NULL: all that is connected. changes: what pql.adapt(model, …) takes so that it plays that role; NULL where the model has no such word; pql.suggest_changes puts the first of each together. Reads all events. A suggestion, to be looked at.';
+COMMENT ON FUNCTION pql.suggest_model(text, text) IS 'Which events look like the activation, invites, integrations, sessions and views of prices of a product, the likeliest of each first: by words in their names (pql.role_words), their properties (pql.role_properties), and how many users have them how often. relation: a table or schema, connected or not (then its shape is recognised); NULL: all that is connected. changes: what pql.adapt(model, …) takes so that it plays that role; NULL where the model has no such word; pql.suggest_changes puts the first of each together. Reads all events, of more than a million those of a part of the users. A suggestion, to be looked at.';
 
 CREATE FUNCTION pql.suggest_changes(relation text DEFAULT NULL, model text DEFAULT 'trial') RETURNS jsonb
 LANGUAGE sql STABLE

@@ -10,7 +10,7 @@ CREATE FUNCTION t.verdicts(model text DEFAULT 'trial') RETURNS TABLE (verdict te
 	SELECT concat_ws(' ', s.user_id, s.status, s.score, s.tier, s.signals, s.exclusions, s.qualified_at) FROM pql.score_all(model, '2026-03-05') s ORDER BY s.user_id
 $$;
 -- What pql.connect (or pql.preview) says of a check: 'status: found - hint', one a line.
-CREATE FUNCTION t.said(by text, word text, input text, relation text, shape text DEFAULT 'auto', mapping jsonb DEFAULT NULL) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION t.said(by text, word text, input text, relation text, shape text DEFAULT NULL, mapping jsonb DEFAULT NULL) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	result text;
 BEGIN
@@ -132,6 +132,7 @@ SELECT is(t.said('preview', 'reads', 'events', 'segment'), t.said('connect', 're
 SELECT is((SELECT string_agg(rtrim(split_part(l, ' ', 2), ':'), ' ') FROM regexp_split_to_table(t.said('preview', 'reads', 'events', 'segment'), E'\n') l),
 	'segment.activation_complete segment.integration_connected segment.invite_sent segment.session_start segment.pages segment.tracks', 'tables that nobody with an id is in are not read, nor those of people');
 SELECT matches(t.said('preview', 'reads', 'events', 'segment'), 'segment.pages as "page_view": user_id = user_id text, occurred_at = timestamp timestamp with time zone.*properties: name, page_path, path, title, url', 'pages are views of pages');
+SELECT is(t.said('preview', 'skips', 'events', 'segment'), 'none: segment.ad_clicked - Nobody who did that has an id yet; once the table has a user_id, it is read.', 'and why');
 SELECT results_eq('SELECT count(*) FROM pql.source', ARRAY[7::bigint], 'what is connected is one source a table, beside that which is not');
 SELECT pql.disconnect('events', 'segment') \g /dev/null
 SELECT ok(count(*) > 0, 'pql.preview') FROM pql.preview('events', 'segment');
@@ -236,6 +237,7 @@ INSERT INTO segment.report_built (id, user_id, event, "timestamp", pages) VALUES
 SELECT bag_eq('SELECT relation FROM pql.new_tables()', ARRAY['segment.report_built'], 'a table that has come');
 SELECT is((SELECT concat_ws(': ', h.status, h.found, h.hint) FROM pql.health() h WHERE h.check_name = 'schema segment'),
 	'warn: segment.report_built (events) is not read: The next refresh reads it, if it may; or: SELECT * FROM pql.connect(''events'', ''segment'', ''segment'');', 'pql.health names it, with the call that reads it');
+SELECT is(t.undone('ALTER TABLE segment.ad_clicked ADD user_id text', 'SELECT 1 / (2 - count(*)) FROM pql.new_tables()'), '22012 | division by zero', 'so is one of which a user_id has come');
 SELECT pql.put_model('{"model": "reports", "unit": "user", "timezone": "UTC", "window": {"trial_days": [1, 10]}, "events": {"report": "report_built"},
 	"signals": [{"signal": "reports", "count": "report", "at_least": 1, "points": 3}, {"signal": "pages", "sum": "pages", "of": "report", "at_least": 4, "points": 1}], "qualify": {"score": {"at_least": 3}}, "tiers": [{"tier": "any", "when": {"score": {"at_least": 1}}}]}') \g /dev/null
 SELECT results_eq($$SELECT user_id, signals FROM pql.score_all('reports', '2026-03-06') WHERE signals <> '{}' ORDER BY 1$$, $$VALUES ('u4', '{reports}'::text[])$$, 'until then the event is known, without properties');
@@ -419,6 +421,11 @@ SELECT is_empty($$SELECT FROM pql.suggest_model(NULL, 'playbook') WHERE changes 
 SELECT matches(t.error($$SELECT * FROM pql.suggest_model(NULL, 'triall')$$), '^42704 . unknown model "triall"', 'a model that there is not');
 SELECT matches(t.error($$SELECT * FROM pql.suggest_model('t.nothing')$$), '^42P01 . there is no table', 'a table that is not there');
 SELECT is(t.suggested('t.product'), t.suggested(), 'a table, or all that is connected');
+
+-- of many rows, a part of the users
+UPDATE pg_class SET reltuples = 3e6 WHERE oid = 't.product'::regclass;
+SELECT ok(users BETWEEN 1 AND 60 AND why ~ 'reckoned from 33.3 % of the users', 'of many rows, those of a part of the users') FROM pql.suggest_model() WHERE event = 'App Opened';
+UPDATE pg_class SET reltuples = -1 WHERE oid = 't.product'::regclass;
 
 -- A real free trial, where $PQL_DATA has it.
 \set trial `f="${PQL_DATA:-../shared/data}/udacity_trial/events.csv.gz"; [ -r "$f" ] && echo true || echo false`
