@@ -116,7 +116,10 @@ CREATE FUNCTION pql.unwatched_tables() RETURNS TABLE (input text, relation text,
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT DISTINCT s.input, s.relation, w.target, s.mapping, s.capture
-	FROM pql.sources s CROSS JOIN LATERAL pql.watched_tables(s.input, to_regclass(s.relation), s.mapping) w CROSS JOIN LATERAL pql.tables_of(w.target) t
+	-- as it was connected: what has come since is nothing to watch
+	FROM (SELECT o.input, o.relation, o.mapping, o.capture FROM pql.source o WHERE o.disconnected_at IS NULL
+		UNION ALL SELECT e.input, e.relation, e.mapping, e.capture FROM pql.sources e WHERE e.input = 'events' AND e.relation = 'pql.event') s
+	CROSS JOIN LATERAL pql.watched_tables(s.input, to_regclass(s.relation), s.mapping) w CROSS JOIN LATERAL pql.tables_of(w.target) t
 	WHERE s.capture IN ('trigger', 'mark')
 		AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = t.relation AND g.tgname = 'pql_' || s.input || '_insert');
 END;

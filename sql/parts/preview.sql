@@ -508,9 +508,9 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT c.input, c.of_schema, c.shape, pql.qualified_name(s.target)
 	FROM (SELECT DISTINCT o.input, o.of_schema, o.shape FROM pql.source o WHERE o.of_schema IS NOT NULL) c
-	CROSS JOIN LATERAL pql.shape_tables(c.input, c.shape, to_regnamespace(c.of_schema)) s
-	-- what was disconnected stays so
-	WHERE NOT EXISTS (SELECT FROM pql.source o WHERE o.input = c.input AND o.relation = pql.qualified_name(s.target));
+	CROSS JOIN LATERAL pql.shape_tables(c.input, c.shape, to_regnamespace(c.of_schema), NULL,
+		-- what was disconnected stays so
+		ARRAY(SELECT to_regclass(o.relation)::oid FROM pql.source o WHERE o.input = c.input AND to_regclass(o.relation) IS NOT NULL)) s;
 END;
 COMMENT ON FUNCTION pql.new_tables() IS 'Tables that schemas have got since they were connected, and that their shape reads: those of new events, and those of which columns have come that it takes.';
 

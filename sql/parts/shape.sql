@@ -251,18 +251,18 @@ END
 $$;
 COMMENT ON FUNCTION pql.bound_mapping(text, text, text, text, jsonb, jsonb) IS 'The mapping of a source as of now: what was found when it was connected, and columns of the shape that have come since, but for words that were asked for otherwise. Columns that have gone stay in it, so that whoever reads the source is told their names.';
 
-CREATE FUNCTION pql.shape_tables(of_input text, of_shape text, in_schema oid, only_table oid DEFAULT NULL)
+CREATE FUNCTION pql.shape_tables(of_input text, of_shape text, in_schema oid, only_table oid DEFAULT NULL, but oid[] DEFAULT '{}')
 RETURNS TABLE (shape text, part text, target regclass, tells boolean, n bigint)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	WITH tables AS MATERIALIZED (
-		SELECT c.oid, lower(c.relname) AS name, pql.relation_columns(c.oid) AS columns
+		SELECT c.oid, lower(c.relname) AS name, CASE WHEN c.oid <> ALL (but) THEN pql.relation_columns(c.oid) END AS columns
 		FROM pg_catalog.pg_class c
 		WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND (c.oid = only_table OR only_table IS NULL AND c.relnamespace = in_schema)
 	), fitting AS (
 		SELECT s.*, t.oid,
 			s.told_by IS NOT NULL AND pql.lacking(t.columns, s.told_by) = '{}' AND NOT t.columns ?| s.told_not_by AS tells
-		FROM pql.shapes() s JOIN tables t ON pql.lacking(t.columns, s.must) = '{}' AND (s.relation = t.name
+		FROM pql.shapes() s JOIN tables t ON t.columns IS NOT NULL AND pql.lacking(t.columns, s.must) = '{}' AND (s.relation = t.name
 			-- by itself, a table may be called anything
 			OR only_table IS NOT NULL AND s.told_by IS NOT NULL
 			OR s.relation = '*' AND NOT EXISTS (SELECT FROM pql.shapes() o WHERE o.shape = s.shape AND o.relation = t.name))
@@ -273,4 +273,4 @@ BEGIN ATOMIC
 	WHERE f.unless_there IS NULL OR only_table IS NOT NULL OR NOT EXISTS (SELECT FROM tables t WHERE t.name = f.unless_there)
 	ORDER BY f.shape, f.n, f.oid;
 END;
-COMMENT ON FUNCTION pql.shape_tables(text, text, oid, oid) IS 'Tables of a schema, or one table, that fit a shape (NULL: any), as parts of it for an input. tells: its columns tell the shape from others.';
+COMMENT ON FUNCTION pql.shape_tables(text, text, oid, oid, oid[]) IS 'Tables of a schema, or one table, that fit a shape (NULL: any), as parts of it for an input; but for those that are known already (but). tells: its columns tell the shape from others.';
