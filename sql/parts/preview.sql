@@ -414,7 +414,7 @@ BEGIN
 	SELECT 'model ' || w.model, CASE WHEN w.there = w.words THEN 'ok' ELSE 'warn' END, format('%s of %s events of its glossary are here', w.there, w.words), w.missing
 	FROM (
 		SELECT m.model, count(*) AS words, count(*) FILTER (WHERE names ? g.event) AS there,
-			'Not here: ' || string_agg(format('"%s"%s', g.event, coalesce(format(' (did you mean "%s"?)', pql.nearest_name(g.event, ARRAY(SELECT k FROM jsonb_object_keys(names) k ORDER BY 1)))), ''), ', ' ORDER BY g.event)
+			'Not here: ' || string_agg(format('"%s"%s', g.event, ' (did you mean "' || pql.nearest_name(g.event, ARRAY(SELECT k FROM jsonb_object_keys(names) k ORDER BY 1)) || '"?)'), ', ' ORDER BY g.event)
 				FILTER (WHERE NOT names ? g.event) || '. pql.adapt gives words of the glossary the product''s names; pql.suggest_model suggests them.' AS missing
 		FROM pql.active_model m CROSS JOIN LATERAL (SELECT DISTINCT x.event FROM pql.glossary(m.document) x WHERE x.event <> '*') g
 		GROUP BY m.model

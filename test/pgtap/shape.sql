@@ -55,6 +55,7 @@ BEGIN
 		RETURN NEXT is(t.said('connect', 'shape', 'events', source, way), 'ok: ' || shape || CASE way WHEN 'auto' THEN format(' - Told by the columns of %s.', teller) ELSE '' END, source || ' is connected as ' || way);
 		RETURN NEXT bag_eq(format('SELECT * FROM t.verdicts(%L)', model), 'SELECT * FROM t.expected', source || ' gives the verdicts of pql.event');
 	END LOOP;
+	RETURN NEXT results_eq(format('SELECT e.user_id, count(*) FROM (%s) e WHERE e.user_id IN (''u1'', ''u2'', ''u3'') GROUP BY 1 ORDER BY 1', pql.event_query()), 'VALUES (''u1'', 8::bigint), (''u2'', 4), (''u3'', 8)', source || ' has each event once');
 	PERFORM set_config('pql.enable_scan', 'off', true);
 	RETURN NEXT bag_eq(format('SELECT * FROM t.verdicts(%L)', model), 'SELECT * FROM t.expected', source || ' does so by the aggregate');
 	PERFORM set_config('pql.enable_scan', 'on', true);
@@ -255,6 +256,18 @@ SELECT is_empty('SELECT FROM pql.new_tables()', 'what was disconnected is not ne
 SELECT is_empty($$SELECT FROM pql.sources WHERE relation = 'segment.report_built'$$, 'and not read');
 SELECT pql.disconnect('events', 'segment') \g /dev/null
 SELECT is_empty($$SELECT FROM pql.source WHERE relation <> 'pql.event'$$, 'the schema is disconnected whole');
+
+-- Names that have to be quoted
+CREATE SCHEMA "Se g'ment";
+CREATE TABLE "Se g'ment".tracks (LIKE segment.activation_complete);
+CREATE TABLE "Se g'ment"."it's ""new""" (LIKE segment.activation_complete, "a'b" text);
+INSERT INTO "Se g'ment".tracks (id, user_id, event, "timestamp") VALUES ('1', 'u4', 'it''s "new"', '2026-03-02');
+INSERT INTO "Se g'ment"."it's ""new""" (id, user_id, "timestamp", "a'b") VALUES ('1', 'u4', '2026-03-02', 'x');
+SELECT matches(t.said('connect', 'model trial', 'events', '"Se g''ment"', 'auto'), '^warn: 0 of 5 events of its glossary are here - Not here: "activation_complete", "integration_connected"', 'a schema that has to be quoted; where nothing is near, nothing is suggested');
+SELECT results_eq($$SELECT event, n FROM pql.events_seen('2026-03-05')$$, $$VALUES ('it''s "new"', 1::bigint)$$, 'its events are read, once');
+SELECT is(t.property('it''s "new"', 'a''b'), 'x', 'with properties that have to be quoted');
+SELECT is(t.mapping('"Se g''ment".tracks') #>> '{except,event,0}', 'it''s "new"', 'and not of tracks');
+SELECT is(t.error($$SELECT pql.disconnect('events', '"Se g''ment"')$$), 'no error', 'and it is disconnected');
 
 
 -- Marketing, and rows that do not count -----------------------------------------------------------------
