@@ -32,6 +32,15 @@
 static const char *const field_names[PQL_FIELDS] = {"user_id", "occurred_at", "event", "properties",
 													"received_at"};
 
+/* What of a mapping takes a query, and why. */
+static const struct
+{
+	const char *key;
+	const char *why;
+} query_keys[] = {{"only", "only some of its rows count"},
+				  {"except", "only some of its rows count"},
+				  {"query", "properties of its events are in other tables"}};
+
 /* ---- the mapping ---- */
 
 static char *
@@ -77,6 +86,14 @@ read_mapping(PqlSource *source, Jsonb *mapping)
 			source->event = mapped_text(&value);
 		}
 	}
+	for (int i = 0; i < lengthof(query_keys); i++)
+	{
+		value = pql_value_get(&root, query_keys[i].key, strlen(query_keys[i].key));
+		if (value.kind != PQL_ABSENT && source->queried == NULL)
+			source->queried = query_keys[i].why;
+	}
+	value = pql_value_get(&root, "source", 6);
+	source->marked = value.kind == PQL_OBJECT;
 	value = pql_value_get(&root, "timezone", 8);
 	zone = mapped_text(&value);
 	/* a column may have lost its zone since it was connected */
@@ -218,9 +235,12 @@ column_obstacle(TupleDesc desc, AttrNumber number, int field)
 static const char *
 columns_obstacle(const PqlSource *source, Relation rel, const PqlModel *model)
 {
-	const char *found = NULL;
+	const char *found = source->queried;
 	const char *rest;
 
+	for (int i = 0; i < model->nproperties && found == NULL; i++)
+		if (source->marked && strcmp(model->properties[i].name, "source") == 0)
+			found = "its events are marked with their source";
 	for (int i = 0; i < PQL_FIELDS && found == NULL; i++)
 		if (source->column[i] != NULL)
 		{

@@ -38,6 +38,8 @@ typedef struct PqlSource
 	char *column[PQL_FIELDS]; /* or NULL */
 	char *event;              /* the name of all events, where no column has it; or NULL */
 	PqlZone *zone;            /* of times without a zone */
+	const char *queried;      /* why the mapping takes a query to read it by; NULL: it does not */
+	bool marked;              /* the mapping says what the property source of all events is */
 	int nproperties;
 	PqlPropertyColumn *properties;
 	/* What keeps the table from being read page by page; NULL: nothing. */

@@ -60,6 +60,16 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.tables_of(regclass) IS 'A table and its partitions and children at all levels, but for foreign ones.';
 
+CREATE FUNCTION pql.watched_tables(input text, source regclass, mapping jsonb) RETURNS TABLE (target regclass)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT source
+	UNION
+	SELECT c.oid::regclass FROM jsonb_array_elements_text(pql.shape_parts(mapping ->> 'query', source) -> 'tables') t (oid)
+	JOIN pg_catalog.pg_class c ON c.oid = t.oid::oid AND c.relkind IN ('r', 'p') WHERE input <> 'events';
+END;
+COMMENT ON FUNCTION pql.watched_tables(text, regclass, jsonb) IS 'The table of a source, and others without which its rows cannot be understood (pql.shape_parts).';
+
 CREATE FUNCTION pql.create_capture(input text, target regclass, source text, mapping jsonb, capture text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 -- whoever waits for a long load lets nobody else load meanwhile
@@ -105,8 +115,11 @@ COMMENT ON FUNCTION pql.drop_capture(text, regclass) IS 'Takes them off again.';
 CREATE FUNCTION pql.unwatched_tables() RETURNS TABLE (input text, relation text, target regclass, mapping jsonb, capture text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT DISTINCT s.input, s.relation, to_regclass(s.relation), s.mapping, s.capture
-	FROM pql.sources s CROSS JOIN LATERAL pql.tables_of(to_regclass(s.relation)) t
+	SELECT DISTINCT s.input, s.relation, w.target, s.mapping, s.capture
+	-- as it was connected: what has come since is nothing to watch
+	FROM (SELECT o.input, o.relation, o.mapping, o.capture FROM pql.source o WHERE o.disconnected_at IS NULL
+		UNION ALL SELECT e.input, e.relation, e.mapping, e.capture FROM pql.sources e WHERE e.input = 'events' AND e.relation = 'pql.event') s
+	CROSS JOIN LATERAL pql.watched_tables(s.input, to_regclass(s.relation), s.mapping) w CROSS JOIN LATERAL pql.tables_of(w.target) t
 	WHERE s.capture IN ('trigger', 'mark')
 		AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = t.relation AND g.tgname = 'pql_' || s.input || '_insert');
 END;
@@ -122,7 +135,7 @@ DECLARE
 	users text[];
 	latest timestamptz;
 BEGIN
-	FOR cursor IN SELECT s.relation, s.mapping, s.cursor_at FROM pql.source s WHERE s.input = 'events' AND s.capture = 'cursor' AND s.disconnected_at IS NULL AND s.relation <> ALL (unreadable) LOOP
+	FOR cursor IN SELECT s.relation, s.mapping, s.cursor_at FROM pql.sources s WHERE s.input = 'events' AND s.capture = 'cursor' AND s.relation <> ALL (unreadable) LOOP
 		EXECUTE format('SELECT array_agg(DISTINCT q.user_id), max(q.received_at) FROM (%s) q WHERE q.received_at > $1 AND isfinite(q.received_at)',
 			pql.source_query(pql.source_relation(cursor.relation), cursor.mapping)) INTO users, latest USING coalesce(cursor.cursor_at - overlap, '-infinity');
 		-- the same rows as the last time are no news
@@ -132,6 +145,17 @@ BEGIN
 		END IF;
 		UPDATE pql.source o SET cursor_at = latest WHERE o.input = 'events' AND o.relation = cursor.relation AND o.cursor_at IS DISTINCT FROM latest;
 	END LOOP;
+	IF EXISTS (SELECT FROM pql.new_tables() n WHERE n.input = 'events') THEN
+		BEGIN
+			PERFORM pql.connect_new_tables();
+		EXCEPTION
+			WHEN serialization_failure OR deadlock_detected THEN
+				RAISE;
+			WHEN OTHERS THEN
+				-- it stands in the way of nothing that is connected; pql.health names the tables
+				RAISE WARNING 'new tables cannot be connected: %', SQLERRM;
+		END;
+	END IF;
 	FOR unwatched IN SELECT u.* FROM pql.unwatched_tables() u WHERE u.input = 'events' AND u.relation <> ALL (unreadable) LOOP
 		BEGIN
 			PERFORM pql.create_capture(unwatched.input, unwatched.target, unwatched.relation, unwatched.mapping, unwatched.capture);
@@ -143,7 +167,7 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION pql.watch_sources(text[]) IS 'Puts triggers on tables of sources that have none: partitions attached and tables renamed since they were connected. What they hold is read then. And marks users of rows that sources with a cursor have loaded since the last time, or in the five minutes before. Sources in unreadable are left out.';
+COMMENT ON FUNCTION pql.watch_sources(text[]) IS 'Connects tables of new events in schemas that are connected. Puts triggers on tables of sources that have none: partitions attached and tables renamed since they were connected. What they hold is read then. And marks users of rows that sources with a cursor have loaded since the last time, or in the five minutes before. Sources in unreadable are left out.';
 
 SELECT pql.create_capture(s.input, 'pql.event', s.relation, s.mapping, s.capture) FROM pql.sources s WHERE s.relation = 'pql.event';
 

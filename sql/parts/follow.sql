@@ -68,7 +68,8 @@ BEGIN
 		RETURN NULL; -- not connected any more
 	END IF;
 	BEGIN
-		IF TG_OP <> 'TRUNCATE' THEN
+		-- whom rows are about that are joined with others, those tell
+		IF TG_OP <> 'TRUNCATE' AND NOT EXISTS (SELECT FROM pql.source s WHERE s.input = of_input AND s.relation = source AND s.mapping ? 'query') THEN
 			changed := concat_ws(' UNION ALL ', CASE WHEN TG_OP <> 'DELETE' THEN pql.source_query(TG_RELID, key_mapping, 'added', of_input) END,
 				CASE WHEN TG_OP <> 'INSERT' THEN pql.source_query(TG_RELID, key_mapping, 'removed', of_input) END);
 			EXECUTE format('SELECT coalesce(array_agg(DISTINCT k.key) FILTER (WHERE k.key IS NOT NULL), ''{}'') FROM (%s) q CROSS JOIN LATERAL (VALUES %s) k (key)',
@@ -152,7 +153,8 @@ CREATE FUNCTION pql.followed_rows(input text, source text, mapping jsonb, partly
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	relation regclass := pql.source_relation(source, input);
-	rows_of text := pql.source_query(relation, mapping, NULL, input);
+	rows_of text;
+	filter text;
 	conditions text[] := '{}';
 	by_place text[];
 	by_word text[];
@@ -164,10 +166,11 @@ BEGIN
 			WHERE i.need IN ('key', 'either') OR i.word = 'conversion_id') w
 		WHERE mapping ->> w.word IS NOT NULL;
 		IF array_position(by_place, NULL) IS NULL THEN
-			rows_of := rows_of || ' WHERE ' || array_to_string(by_place, ' OR ');
+			filter := array_to_string(by_place, ' OR ');
 		END IF;
 		conditions := conditions || format('(%s)', array_to_string(by_word, ' OR '));
 	END IF;
+	rows_of := pql.source_query(relation, mapping, NULL, input, filter);
 	IF NOT valid THEN
 		RETURN format('SELECT q.* FROM (%s) q%s', rows_of, CASE WHEN partly THEN ' WHERE ' || array_to_string(conditions, ' AND ') ELSE '' END);
 	END IF;
@@ -192,12 +195,12 @@ DECLARE
 	said bigint;
 BEGIN
 	FOR place IN
-		SELECT s.relation, s.mapping, w.word, w.type FROM pql.source s CROSS JOIN LATERAL pql.input_words(s.input) w
-		WHERE s.input = say_unreadable.input AND s.disconnected_at IS NULL AND s.mapping ? w.word ORDER BY s.connected_at, s.relation, w.n
+		SELECT s.relation, s.mapping, w.word, w.type FROM pql.sources s CROSS JOIN LATERAL pql.input_words(s.input) w
+		WHERE s.input = say_unreadable.input AND s.mapping ? w.word ORDER BY s.connected_at, s.relation, w.n
 	LOOP
 		BEGIN
 			EXECUTE format('SELECT count(q.%I) FROM (%s) q', place.word, pql.source_query(pql.source_relation(place.relation, input),
-				jsonb_build_object(place.word, place.mapping -> place.word) || (place.mapping - (SELECT array_agg(k) FROM jsonb_object_keys(place.mapping) k WHERE k <> 'timezone')),
+				jsonb_build_object(place.word, place.mapping -> place.word) || (place.mapping - (SELECT array_agg(k) FROM jsonb_object_keys(place.mapping) k WHERE k NOT IN ('timezone', 'query', 'only', 'except'))),
 				NULL, input)) INTO said;
 		EXCEPTION WHEN data_exception THEN
 			RAISE EXCEPTION 'column "%" of % cannot be read as %', place.mapping ->> place.word, place.relation, place.word
@@ -215,6 +218,8 @@ DECLARE
 	own CONSTANT text := pql.own_table(input);
 	key_words CONSTANT text[] := f.keys FROM pql.followed_inputs() f WHERE f.input = follow_rows.input;
 	words text[];
+	-- what knows people only by their address tells more of those there are, and neither brings nor takes away any
+	telling CONSTANT boolean := input = 'people' AND EXISTS (SELECT FROM unnest(mappings) m WHERE m -> 'user_id' ? 'by');
 	same text := (SELECT string_agg(format('o.%1$I = d.%1$I', k), ' AND ') FROM unnest(key_words) k);
 	said text;
 	becomes text;
@@ -229,32 +234,40 @@ BEGIN
 			'nullif(' || (SELECT string_agg(format('coalesce(s%s.attributes, ''{}'')', n), ' || ' ORDER BY n DESC) FROM generate_subscripts(rows_of, 1) n) || ', ''{}'')'
 		ELSE 'coalesce(' || (SELECT string_agg(format('s%s.%I', n, w), ', ' ORDER BY n) FROM generate_subscripts(rows_of, 1) n) || ')' END, w), '')
 	INTO said FROM unnest(words) w;
+	said := concat(said, format(', %s AS owned', CASE WHEN telling THEN coalesce((SELECT string_agg(format('s%s.user_id IS NOT NULL', n), ' OR ')
+		FROM generate_subscripts(mappings, 1) n WHERE (mappings[n] -> 'user_id' ? 'by') IS NOT TRUE), 'false') ELSE 'true' END));
 	SELECT string_agg(format(', %s AS %I', CASE
+		WHEN telling AND e.word = 'attributes' THEN format('CASE WHEN d.owned THEN %s ELSE nullif(coalesce(o.attributes, ''{}'') || coalesce(d.attributes, ''{}''), ''{}'') END', e.expression)
+		WHEN telling THEN format('CASE WHEN d.owned THEN %1$s ELSE coalesce(d.%2$I, o.%2$I) END', e.expression, e.word)
+		ELSE e.expression END, e.word), '' ORDER BY e.n)
+	INTO becomes
+	FROM (SELECT u.n, u.w AS word, CASE
 		-- what a conversion has filled stays, while the source says nothing
-		WHEN input = 'trials' AND w IN ('converted_at', 'mrr', 'conversion_source') THEN format('coalesce(d.%1$I, c.%1$I)', w)
-		WHEN w = 'paid_at' THEN 'coalesce(d.paid_at, c.converted_at)'
+		WHEN input = 'trials' AND u.w IN ('converted_at', 'mrr', 'conversion_source') THEN format('coalesce(d.%1$I, c.%1$I)', u.w)
+		WHEN u.w = 'paid_at' THEN 'coalesce(d.paid_at, c.converted_at)'
 		-- and so does what somebody else has told pql.fact
-		WHEN facts AND w = 'attributes' THEN $q$nullif(coalesce((SELECT jsonb_object_agg(h.key, h.value) FROM jsonb_each(CASE WHEN jsonb_typeof(o.attributes) = 'object' THEN o.attributes END) h
+		WHEN facts AND u.w = 'attributes' THEN $q$nullif(coalesce((SELECT jsonb_object_agg(h.key, h.value) FROM jsonb_each(CASE WHEN jsonb_typeof(o.attributes) = 'object' THEN o.attributes END) h
 			WHERE h.key = ANY (t.names)), '{}') || coalesce(d.attributes, '{}'), '{}')$q$
-		WHEN facts THEN format('coalesce(d.%1$I, CASE WHEN %1$L = ANY (t.names) THEN o.%1$I END)', w)
-		ELSE format('d.%I', w) END, w), '')
-	INTO becomes FROM unnest(words) w;
+		WHEN facts THEN format('coalesce(d.%1$I, CASE WHEN %1$L = ANY (t.names) THEN o.%1$I END)', u.w)
+		ELSE format('d.%I', u.w) END AS expression
+		FROM unnest(words) WITH ORDINALITY u (w, n)) e;
 
 	EXECUTE format($q$
 		WITH %1$s, desired AS MATERIALIZED (
 			SELECT %2$s%3$s FROM %4$s
 		)%5$s, changed AS MATERIALIZED (
 			SELECT d.* FROM (
-				SELECT %6$s%7$s, o.%8$I IS NULL AS is_new, o.followed_at IS NULL AS is_taken%9$s
+				SELECT %6$s%7$s, d.owned, o.%8$I IS NULL AS is_new, d.owned AND o.followed_at IS NULL AS is_taken%9$s
 				FROM desired d LEFT JOIN pql.%10$I o ON %11$s%12$s
+				WHERE d.owned OR o.%8$I IS NOT NULL AND o.followed_at IS NULL
 			) d
 			WHERE d.is_taken%13$s
 		), gone AS (
-			DELETE FROM pql.%10$I o WHERE o.followed_at IS NOT NULL%14$s AND NOT EXISTS (SELECT FROM desired d WHERE %11$s)
+			DELETE FROM pql.%10$I o WHERE o.followed_at IS NOT NULL%14$s AND NOT EXISTS (SELECT FROM desired d WHERE d.owned AND %11$s)
 			RETURNING o.%8$I AS subject
 		)%15$s
 		INSERT INTO pql.%10$I AS o (%16$s, followed_at)
-		SELECT %17$s, $3 FROM changed d
+		SELECT %17$s, CASE WHEN d.owned THEN $3 END FROM changed d
 		ON CONFLICT (%18$s) DO UPDATE SET %19$sfollowed_at = coalesce(o.followed_at, EXCLUDED.followed_at)$q$,
 		/* 1 */ (SELECT string_agg(format('s%s AS MATERIALIZED (%s)', r.n, r.query), ', ' ORDER BY r.n) FROM unnest(rows_of) WITH ORDINALITY r (query, n)),
 		/* 2 */ (SELECT string_agg(format('k.%I', k), ', ') FROM unnest(key_words) k),
@@ -340,7 +353,7 @@ DECLARE
 	detail text;
 	hint text;
 BEGIN
-	FOR source IN SELECT s.relation, s.mapping FROM pql.source s WHERE s.input = follow_input.input AND s.disconnected_at IS NULL ORDER BY s.connected_at, s.relation LOOP
+	FOR source IN SELECT s.relation, s.mapping FROM pql.sources s WHERE s.input = follow_input.input ORDER BY s.connected_at, s.relation LOOP
 		BEGIN
 			-- one that somebody holds locked is found out by name
 			EXECUTE format('SELECT FROM %s LIMIT 0', pql.source_relation(source.relation, input));
@@ -475,8 +488,8 @@ DECLARE
 	found text[];
 	latest timestamptz;
 BEGIN
-	FOR cursor IN SELECT s.relation, s.mapping, s.cursor_at FROM pql.source s
-		WHERE s.input = updated_keys.input AND s.capture = 'cursor' AND s.disconnected_at IS NULL ORDER BY s.connected_at, s.relation
+	FOR cursor IN SELECT s.relation, s.mapping, s.cursor_at FROM pql.sources s
+		WHERE s.input = updated_keys.input AND s.capture = 'cursor' ORDER BY s.connected_at, s.relation
 	LOOP
 		BEGIN
 			EXECUTE format('SELECT array_agg(DISTINCT k.key), max(q.updated_at) FROM (%s) q CROSS JOIN LATERAL (VALUES %s) k (key) WHERE q.updated_at > $1 AND isfinite(q.updated_at)',
@@ -497,6 +510,13 @@ END
 $$;
 COMMENT ON FUNCTION pql.updated_keys(text) IS 'Keys of rows that sources with a cursor have updated since the last time, or in the five minutes before.';
 
+CREATE FUNCTION pql.people_are_new() RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT EXISTS (SELECT FROM pql.change c WHERE c.reason IN ('person', 'truncate of pql.person'));
+END;
+COMMENT ON FUNCTION pql.people_are_new() IS 'Has anything of pql.person changed since the last refresh? Rows that are known by an address are read again then.';
+
 CREATE FUNCTION pql.follow_inputs(as_of timestamptz, OUT ignored jsonb, OUT failures text[])
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET pql_follow.recorded_at = '' SET lock_timeout = 0 AS $$
 DECLARE
@@ -504,6 +524,7 @@ DECLARE
 	keys text[];
 	of_users text[] := '{}';
 	everything boolean;
+	by_address boolean;
 	keyless bigint;
 	message text;
 	detail text;
@@ -517,7 +538,8 @@ BEGIN
 	END IF;
 	IF NOT EXISTS (SELECT FROM pql.input_change)
 		AND NOT EXISTS (SELECT FROM pql.source s WHERE s.input <> 'events' AND s.disconnected_at IS NULL AND (s.capture = 'cursor' OR s.failure IS NOT NULL OR to_regclass(s.relation) IS NULL))
-		AND NOT EXISTS (SELECT FROM pql.unwatched_tables() u WHERE u.input <> 'events') THEN
+		AND NOT EXISTS (SELECT FROM pql.unwatched_tables() u WHERE u.input <> 'events')
+		AND NOT (EXISTS (SELECT FROM pql.source s WHERE s.disconnected_at IS NULL AND s.input <> 'events' AND s.mapping ? 'query') AND pql.people_are_new()) THEN
 		RETURN;
 	END IF;
 	PERFORM pql.lock_follow();
@@ -543,8 +565,14 @@ BEGIN
 				-- whom a user belongs to may be news
 				keys := keys || ARRAY(SELECT DISTINCT p.account_id FROM pql.person p WHERE p.user_id = ANY (of_users) AND p.account_id IS NOT NULL);
 			END IF;
+			by_address := EXISTS (SELECT FROM pql.source s WHERE s.input = each_input AND s.disconnected_at IS NULL AND s.mapping ? 'query');
+			everything := everything OR by_address AND pql.people_are_new();
 			IF everything OR keys <> '{}' THEN
 				ignored := ignored || pql.follow_input(each_input, CASE WHEN NOT everything THEN keys END, as_of);
+			END IF;
+			IF each_input = 'people' AND by_address AND pql.people_are_new() THEN
+				-- those who have just come may be known there
+				ignored := ignored || pql.follow_input(each_input, NULL, as_of);
 			END IF;
 			IF keyless > 0 AND NOT everything THEN
 				SELECT ignored || jsonb_build_object(each_input || ': ' || v.reason, keyless) INTO ignored FROM pql.valid_row(each_input) v LIMIT 1;

@@ -57,6 +57,9 @@ BEGIN
 		WHERE s.capture IN ('trigger', 'mark')
 			AND 4 > (SELECT count(*) FROM pg_trigger g WHERE g.tgrelid = t.relation AND g.tgfoid = 'pql.capture_events'::regproc AND g.tgenabled = 'A')) w
 	WHERE s.input = 'events' ORDER BY s.relation;
+	RETURN QUERY SELECT 'schema ' || n.of_schema, 'warn', format('%s (%s) %s not read', string_agg(n.relation, ', ' ORDER BY n.relation), n.input, CASE WHEN count(*) > 1 THEN 'are' ELSE 'is' END),
+		CASE n.input WHEN 'events' THEN 'The next refresh reads it, if it may; or: ' ELSE '' END || format('SELECT * FROM pql.connect(%L, %L, %L);', n.input, n.of_schema, n.shape)
+	FROM pql.new_tables() n GROUP BY n.of_schema, n.input, n.shape ORDER BY n.of_schema, n.input;
 	RETURN QUERY SELECT s.input || ' ' || s.relation, CASE WHEN s.failure IS NOT NULL THEN 'error' WHEN s.capture = 'manual' THEN 'none' ELSE 'ok' END, coalesce(s.failure, s.capture),
 		CASE WHEN s.failure IS NOT NULL THEN 'What has changed there is noted, and read when this is mended.' WHEN s.capture = 'manual' THEN 'Changes are noticed only after pql.mark_dirty.' END
 	FROM pql.source s WHERE s.input <> 'events' AND s.disconnected_at IS NULL ORDER BY s.input, s.connected_at, s.relation;

@@ -12,24 +12,33 @@ CREATE TABLE pql.source (
 	connected_at timestamptz DEFAULT now(),
 	disconnected_at timestamptz,
 	failure text,
+	shape text,
+	part text,
+	of_schema text,
+	asked jsonb,
 	PRIMARY KEY (input, relation)
 );
 COMMENT ON TABLE pql.source IS 'Tables connected with pql.connect. pql.event has a row only when it was disconnected.';
 COMMENT ON COLUMN pql.source.relation IS 'Schema and name, looked up whenever it is read.';
-COMMENT ON COLUMN pql.source.mapping IS 'By our word (pql.input_words, and timezone) the column that has it.';
+COMMENT ON COLUMN pql.source.mapping IS 'By our word (pql.input_words, and timezone) the column that has it. Of a shape, what was there when it was connected; pql.sources tells what is there now.';
 COMMENT ON COLUMN pql.source.capture IS 'How refresh learns what has changed: trigger or mark (triggers note whose rows changed), cursor (it looks for rows loaded or updated since), manual (pql.mark_dirty does).';
 COMMENT ON COLUMN pql.source.cursor_at IS 'The latest received_at (of events) or updated_at that refresh has seen, where capture is cursor.';
 COMMENT ON COLUMN pql.source.disconnected_at IS 'Not read from then on.';
 COMMENT ON COLUMN pql.source.failure IS 'Why the last refresh could not follow it, and the mend; NULL: it could.';
+COMMENT ON COLUMN pql.source.shape IS 'The shape by which it is read (pql.shapes); NULL: by the mapping alone.';
+COMMENT ON COLUMN pql.source.part IS 'Which relation of the shape it is.';
+COMMENT ON COLUMN pql.source.of_schema IS 'The schema that was connected, of which it is one table; tables that come later are found by it. NULL: the table itself was.';
+COMMENT ON COLUMN pql.source.asked IS 'The mapping that was asked for beside the shape.';
 SELECT pg_catalog.pg_extension_config_dump('pql.source', '');
 
 CREATE VIEW pql.sources AS
-SELECT s.input, s.relation, s.mapping, s.capture, s.cursor_at, s.connected_at, s.failure
+SELECT s.input, s.relation, CASE WHEN s.shape IS NULL THEN s.mapping ELSE pql.bound_mapping(s.shape, s.input, s.part, s.relation, s.asked, s.mapping) END AS mapping,
+	s.capture, s.cursor_at, s.connected_at, s.failure, s.shape
 FROM pql.source s
 WHERE s.disconnected_at IS NULL
 UNION ALL
 SELECT 'events', 'pql.event', '{"user_id": "user_id", "occurred_at": "occurred_at", "event": "event", "properties": "properties",
-	"received_at": "received_at", "event_id": "event_id"}'::jsonb, 'trigger', NULL, NULL, NULL
+	"received_at": "received_at", "event_id": "event_id"}'::jsonb, 'trigger', NULL, NULL, NULL, NULL
 WHERE NOT EXISTS (SELECT FROM pql.source o WHERE o.input OPERATOR(pg_catalog.=) 'events' AND o.relation OPERATOR(pg_catalog.=) 'pql.event');
 COMMENT ON VIEW pql.sources IS 'What is read: pql''s own tables and those connected.';
 
@@ -76,7 +85,9 @@ BEGIN
 		RAISE EXCEPTION 'source % is not there', relation
 			USING ERRCODE = 'undefined_table',
 				DETAIL = 'It was connected with pql.connect, and has been renamed or dropped since.',
-				HINT = format('Connect its new name, or leave it out: SELECT pql.disconnect(%L, %L).', input, relation);
+				HINT = coalesce((SELECT format('Connect the schema again: SELECT * FROM pql.connect(%L, %L, %L); or leave it out: ', s.input, s.of_schema, s.shape)
+						FROM pql.source s WHERE s.input = source_relation.input AND s.relation = source_relation.relation AND s.of_schema IS NOT NULL),
+					'Connect its new name, or leave it out: ') || format('SELECT pql.disconnect(%L, %L).', input, relation);
 	END IF;
 	RETURN found;
 END
@@ -160,7 +171,21 @@ END
 $$;
 COMMENT ON FUNCTION pql.source_expression(regclass, text, text, text, boolean) IS 'A column or path as an expression of one of our types (text, timestamptz, jsonb, int4, float8) over the row r. as_said: texts are times as the session reads them, not in the zone.';
 
-CREATE FUNCTION pql.source_query(relation regclass, mapping jsonb, rows_of text DEFAULT NULL, input text DEFAULT 'events') RETURNS text
+CREATE FUNCTION pql.row_conditions(relation regclass, mapping jsonb) RETURNS text[]
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT ARRAY(
+		SELECT format(CASE k.key WHEN 'only' THEN '%s = ANY (%L::text[])' ELSE '(%s = ANY (%L::text[])) IS NOT TRUE' END,
+			CASE WHEN c.expression LIKE '(%' THEN format('(%s #>> ''{}'')', c.expression) ELSE c.expression || '::text' END,
+			ARRAY(SELECT jsonb_array_elements_text(CASE WHEN jsonb_typeof(p.value) = 'array' THEN p.value ELSE jsonb_build_array(p.value) END)))
+		FROM (VALUES ('only'), ('except')) k (key)
+		CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(mapping -> k.key) = 'object' THEN mapping -> k.key ELSE '{}' END) p (place, value)
+		CROSS JOIN LATERAL (SELECT pql.source_column(relation, p.place) AS expression) c
+		ORDER BY k.key, p.place);
+END;
+COMMENT ON FUNCTION pql.row_conditions(regclass, jsonb) IS 'Which rows r of a source count, as conditions: those of only, and those not of except.';
+
+CREATE FUNCTION pql.source_query(relation regclass, mapping jsonb, rows_of text DEFAULT NULL, input text DEFAULT 'events', condition text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	zone text := mapping ->> 'timezone';
@@ -168,10 +193,15 @@ DECLARE
 	asked record;
 	place jsonb;
 	expression text;
+	joins text := '';
+	parts jsonb := CASE WHEN input <> 'events' THEN pql.shape_parts(mapping ->> 'query', relation) END;
+	conditions text[];
 BEGIN
 	FOR asked IN SELECT w.word, w.type FROM pql.input_words(input) w ORDER BY w.n LOOP
 		place := mapping -> asked.word;
-		IF asked.type = 'jsonb' AND jsonb_typeof(place) = 'object' THEN
+		IF place ? 'by' THEN
+			expression := format('(%s)::%s', coalesce(parts -> 'words' ->> asked.word, 'NULL'), asked.type);
+		ELSIF asked.type = 'jsonb' AND jsonb_typeof(place) = 'object' THEN
 			-- functions take a hundred arguments at most
 			SELECT string_agg(part.built, ' || ' ORDER BY part.n) INTO expression
 			FROM (
@@ -188,12 +218,20 @@ BEGIN
 		ELSE
 			expression := pql.source_expression(relation, place #>> '{}', asked.type, zone, input = 'events');
 		END IF;
+		IF asked.word = 'properties' AND mapping ->> 'query' = 'snowplow' THEN
+			SELECT j.expression, j.joined INTO expression, joins FROM pql.joined_properties(relation, expression) j;
+		END IF;
+		IF asked.word = 'properties' AND mapping ? 'source' THEN
+			expression := format('CASE WHEN jsonb_typeof(%1$s) = ''object'' THEN %1$s ELSE ''{}'' END || %2$L::jsonb', expression, jsonb_build_object('source', mapping #> '{source,is}'));
+		END IF;
 		expressions := expressions || format('%s AS %I', expression, asked.word);
 	END LOOP;
-	RETURN format('SELECT %s FROM %s r', array_to_string(expressions, ', '), coalesce(rows_of, relation::text));
+	conditions := pql.row_conditions(relation, mapping) || ARRAY(SELECT jsonb_array_elements_text(parts -> 'conditions')) || CASE WHEN condition IS NOT NULL THEN ARRAY[format('(%s)', condition)] ELSE '{}' END;
+	RETURN format('SELECT %s FROM %s r%s%s', array_to_string(expressions, ', '), coalesce(rows_of, relation::text), joins || coalesce(parts ->> 'joins', ''),
+		coalesce(' WHERE ' || nullif(array_to_string(conditions, ' AND '), ''), ''));
 END
 $$;
-COMMENT ON FUNCTION pql.source_query(regclass, jsonb, text, text) IS 'The query that reads a source with our words as its columns. rows_of: instead of the source, what has its columns, such as a trigger''s transition table. input: what it is connected as.';
+COMMENT ON FUNCTION pql.source_query(regclass, jsonb, text, text, text) IS 'The query that reads a source with our words as its columns. rows_of: instead of the source, what has its columns, such as a trigger''s transition table. input: what it is connected as. condition: on its rows r, beside those of the mapping.';
 
 CREATE FUNCTION pql.may_repeat(relation regclass, mapping jsonb) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -221,7 +259,7 @@ CREATE FUNCTION pql.repeated_rows(relation regclass, mapping jsonb, known_at tim
 RETURNS TABLE (of_table oid, row_id tid)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 -- in the order of an index over user and id where there is one, hashing and sorting nothing; and whatever statistics say, no row is compared with all others
-SET enable_hashagg = off SET enable_nestloop = off AS $$
+SET enable_hashagg = off SET enable_nestloop = off SET jit = off AS $$
 DECLARE
 	-- the earliest counts: one that comes later, and says that it happened later, changes nothing
 	rank CONSTANT text := '(coalesce(nullif(%1$s.occurred_at, ''-infinity''), ''infinity''), %1$s.of_table, %1$s.row_id)';
@@ -327,7 +365,7 @@ COMMENT ON FUNCTION pql.events_named(text, timestamptz, timestamptz, text[]) IS 
 CREATE FUNCTION pql.checked_mapping(input text, target regclass, qualified text, mapping jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	words text[] := ARRAY(SELECT w.word FROM pql.input_words(input) w ORDER BY w.n) || 'timezone'::text;
+	words text[] := ARRAY(SELECT w.word FROM pql.input_words(input) w ORDER BY w.n) || ARRAY['timezone', 'only', 'except'] || CASE input WHEN 'events' THEN ARRAY['source'] ELSE '{}' END;
 	-- facts of any name
 	open_word text := w.word FROM pql.input_words(input) w WHERE w.type = 'jsonb';
 	given jsonb := coalesce(mapping, '{}');
@@ -342,6 +380,8 @@ BEGIN
 				WHEN 'events' THEN 'Write for example ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''.'
 				ELSE format('Write for example ''{"%s": "id"}''.', words[1]) END;
 	END IF;
+	-- which only a shape asks for
+	given := given - 'query';
 	SELECT k INTO word FROM jsonb_object_keys(given) k WHERE k <> ALL (words) ORDER BY k LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION 'mapping has an unknown key "%"', word
@@ -351,7 +391,7 @@ BEGIN
 
 	-- what is not said is taken from columns of our own names
 	FOREACH word IN ARRAY words LOOP
-		IF NOT given ? word AND word <> 'timezone' AND EXISTS (SELECT FROM pg_attribute a
+		IF NOT given ? word AND (word NOT IN ('timezone', 'only', 'except', 'source') OR word = 'source' AND input = 'deals') AND EXISTS (SELECT FROM pg_attribute a
 			WHERE a.attrelid = target AND a.attname = word AND a.attnum > 0 AND NOT a.attisdropped) THEN
 			given := given || jsonb_build_object(word, word);
 		END IF;
@@ -375,6 +415,17 @@ BEGIN
 		RAISE EXCEPTION 'mapping of % does not say which event its rows are: %', qualified, place
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write {"is": "page_view"} with the name they are to have.';
 	END IF;
+	IF input = 'events' AND given ? 'source' AND (jsonb_typeof(given #> '{source,is}') IS DISTINCT FROM 'string' OR (given -> 'source') - 'is' <> '{}') THEN
+		RAISE EXCEPTION 'mapping of % does not say what its source is: %', qualified, given -> 'source'
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write "source": {"is": "marketing"}; signals count its events with "source": "marketing".';
+	END IF;
+	FOR asked IN SELECT k.key, k.value FROM jsonb_each(given) k WHERE k.key IN ('only', 'except') ORDER BY k.key LOOP
+		IF jsonb_typeof(asked.value) <> 'object' OR EXISTS (SELECT FROM jsonb_each(asked.value) v WHERE jsonb_typeof(v.value) = 'object'
+			OR jsonb_typeof(v.value) = 'array' AND EXISTS (SELECT FROM jsonb_array_elements(v.value) e WHERE jsonb_typeof(e) IN ('object', 'array'))) THEN
+			RAISE EXCEPTION 'mapping of % does not say which rows count: "%": %', qualified, asked.key, asked.value
+				USING ERRCODE = 'invalid_parameter_value', HINT = format('Write "%s": {"column": "value"}, or a list of values.', asked.key);
+		END IF;
+	END LOOP;
 	FOR asked IN
 		SELECT w.word FROM pql.input_words(input) w WHERE w.need IN ('key', 'always') AND given ->> w.word IS NULL
 		UNION ALL
@@ -412,57 +463,42 @@ BEGIN
 						ELSE 'For a column that is an attribute by itself write "attributes": ["column"].' END;
 		END IF;
 	END LOOP;
+	given := given || CASE WHEN mapping ? 'query' THEN jsonb_build_object('query', mapping -> 'query') ELSE '{}' END;
 	PERFORM pql.source_query(target, given, NULL, input);
 	RETURN given;
 END
 $$;
 COMMENT ON FUNCTION pql.checked_mapping(text, regclass, text, jsonb) IS 'A mapping with all that need not be said. What cannot be read of the table is an ERROR.';
 
-CREATE FUNCTION pql.connect_table(input text, target regclass, relation text, shape text, mapping jsonb, capture text)
-RETURNS TABLE (check_name text, status text, found text, hint text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION pql.check_input(input text, capture text DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	-- the time that capture by cursor goes by
 	cursor_word text := w.word FROM pql.input_words(input) w WHERE w.need = 'cursor';
-	qualified text;
-	given jsonb;
-	connected_at timestamptz;
-	asked record;
-	place jsonb;
-	path record;
-	watched boolean;
-	ignored jsonb;
 BEGIN
 	IF cursor_word IS NULL THEN
 		RAISE EXCEPTION 'there is no input "%" to connect', input
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Connect ''events'', ''people'', ''accounts'', ''trials'', ''conversions'', ''activities'', ''surveys'' or ''deals''.';
-	END IF;
-	IF shape IS NOT NULL THEN
-		RAISE EXCEPTION 'shape cannot be chosen'
-			USING ERRCODE = 'feature_not_supported', HINT = 'Leave it out, and name the columns in the mapping.';
 	END IF;
 	IF capture IS NOT NULL AND capture NOT IN ('trigger', 'mark', 'cursor', 'manual') THEN
 		RAISE EXCEPTION 'there is no capture "%"', capture
 			USING ERRCODE = 'invalid_parameter_value',
 				HINT = format('trigger and mark put triggers on the table; cursor looks for rows with a later %s; with manual you call pql.mark_dirty yourself.', cursor_word);
 	END IF;
-	IF target IS NULL THEN
-		RAISE EXCEPTION 'there is no table "%"', relation
-			USING ERRCODE = 'undefined_table', HINT = 'Write its schema as well, and quote names as SQL does.';
-	END IF;
-	qualified := format('%I.%I', (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = target),
-		(SELECT c.relname FROM pg_class c WHERE c.oid = target));
-	IF input = 'events' AND qualified = 'pql.event' THEN
-		DELETE FROM pql.source o WHERE o.input = connect_table.input AND o.relation = qualified;
-		PERFORM pql.mark_everybody('-infinity', 'connected pql.event', true);
-		RETURN QUERY SELECT 'source', 'ok', 'pql.event is read', NULL;
-		RETURN;
-	ELSIF input <> 'events' AND qualified IN ('pql.person', 'pql.account', 'pql.trial', 'pql.conversion', 'pql.activity') THEN
-		RAISE EXCEPTION '% cannot be connected', qualified
-			USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It is what connected tables are copied into.', HINT = 'Rows written to it count without being connected.';
-	END IF;
-	given := pql.checked_mapping(input, target, qualified, mapping);
+END
+$$;
+COMMENT ON FUNCTION pql.check_input(text, text) IS 'An ERROR when there is no such input, or no such capture.';
 
+CREATE FUNCTION pql.connect_source(input text, planned jsonb, asked jsonb, capture text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	cursor_word text := w.word FROM pql.input_words(input) w WHERE w.need = 'cursor';
+	target regclass := (planned ->> 'target')::oid;
+	qualified text := planned ->> 'relation';
+	given jsonb := planned -> 'given';
+	connected_at timestamptz;
+	watched boolean;
+BEGIN
 	watched := (SELECT c.relkind IN ('r', 'p') FROM pg_class c WHERE c.oid = target);
 	IF NOT watched AND capture IN ('trigger', 'mark') THEN
 		RAISE EXCEPTION '% can have no triggers', qualified
@@ -479,12 +515,12 @@ BEGIN
 		PERFORM pql.lock_follow();
 	END IF;
 	-- who connects again keeps the place among the sources
-	DELETE FROM pql.source o WHERE o.input = connect_table.input AND o.relation = qualified RETURNING o.connected_at INTO connected_at;
+	DELETE FROM pql.source o WHERE o.input = connect_source.input AND o.relation = qualified RETURNING o.connected_at INTO connected_at;
 	IF watched THEN
-		PERFORM pql.drop_capture(input, target);
+		PERFORM pql.drop_capture(input, t.target) FROM pql.watched_tables(input, target, given) t;
 		IF coalesce(capture, 'trigger') IN ('trigger', 'mark') THEN
 			BEGIN
-				PERFORM pql.create_capture(input, target, qualified, given, coalesce(capture, 'trigger'));
+				PERFORM pql.create_capture(input, t.target, qualified, given, coalesce(capture, 'trigger')) FROM pql.watched_tables(input, target, given) t;
 			EXCEPTION WHEN insufficient_privilege THEN
 				IF capture IS NOT NULL THEN
 					RAISE;
@@ -494,49 +530,48 @@ BEGIN
 		END IF;
 	END IF;
 	capture := coalesce(capture, CASE WHEN watched THEN 'trigger' WHEN given ->> cursor_word IS NOT NULL THEN 'cursor' ELSE 'manual' END);
-	INSERT INTO pql.source AS o (input, relation, mapping, capture, connected_at)
-	VALUES (input, qualified, given, capture, coalesce(connected_at, clock_timestamp()));
-	IF input = 'events' THEN
-		PERFORM pql.mark_everybody('-infinity', 'connected ' || qualified, true);
-	ELSE
-		ignored := pql.follow_from(input, qualified);
-	END IF;
+	INSERT INTO pql.source AS o (input, relation, mapping, capture, connected_at, shape, part, of_schema, asked)
+	VALUES (input, qualified, given, capture, coalesce(connected_at, clock_timestamp()), planned ->> 'shape', planned ->> 'part', planned ->> 'of_schema', asked);
+	RETURN capture;
+END
+$$;
+COMMENT ON FUNCTION pql.connect_source(text, jsonb, jsonb, text) IS 'Writes one row of what pql.planned_sources says into pql.source, and puts triggers on its table. Returns how changes of it will be noticed.';
 
-	FOR asked IN SELECT w.word FROM pql.input_words(input) w UNION ALL SELECT 'timezone' LOOP
-		place := given -> asked.word;
-		RETURN QUERY SELECT asked.word, CASE WHEN place IS NULL THEN 'none' ELSE 'ok' END,
-			CASE WHEN jsonb_typeof(place) = 'object' THEN left(place::text, 200)
-				ELSE concat_ws(' ', place #>> '{}', (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
-					WHERE a.attrelid = target AND a.attname = place #>> '{}' AND NOT a.attisdropped)) END,
-			CASE WHEN place IS NOT NULL THEN NULL
-				WHEN asked.word = 'properties' THEN 'No signal can look at properties.'
-				WHEN asked.word = 'received_at' THEN 'known_at treats every row as known from the moment it happened.'
-				WHEN asked.word = 'event_id' THEN 'Rows that a loader repeats count each time.'
-				WHEN asked.word = 'conversion_id' THEN 'A payment that several rows or sources tell of counts each time.'
-				WHEN asked.word = 'ends_at' THEN 'Trials end 14 days after their start.'
-				WHEN asked.word = 'employees' THEN 'The gate on company size stays closed until somebody says it.' END;
+CREATE FUNCTION pql.connect_table(input text, target regclass, relation text, shape text, mapping jsonb, capture text)
+RETURNS TABLE (check_name text, status text, found text, hint text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	plan jsonb;
+	planned jsonb;
+	captures text[] := '{}';
+	gone record;
+	ignored jsonb := '{}';
+BEGIN
+	PERFORM pql.check_input(input, capture);
+	IF input = 'events' AND target = 'pql.event'::regclass THEN
+		DELETE FROM pql.source o WHERE o.input = connect_table.input AND o.relation = 'pql.event';
+		PERFORM pql.mark_everybody('-infinity', 'connected pql.event', true);
+		RETURN QUERY SELECT 'source', 'ok', 'pql.event is read', NULL;
+		RETURN;
+	END IF;
+	SELECT jsonb_agg(to_jsonb(p) ORDER BY p.n) INTO plan FROM pql.planned_sources(input, target, relation, shape, mapping) p;
+	FOR planned IN SELECT p FROM jsonb_array_elements(plan) p LOOP
+		captures := captures || pql.connect_source(input, planned, mapping, capture);
+	END LOOP;
+	-- tables that the schema had, and has no more
+	FOR gone IN SELECT o.relation FROM pql.source o WHERE o.input = connect_table.input AND o.of_schema = plan #>> '{0,of_schema}' AND o.disconnected_at IS NULL
+		AND NOT EXISTS (SELECT FROM jsonb_array_elements(plan) p WHERE p ->> 'relation' = o.relation)
+	LOOP
+		PERFORM pql.disconnect_table(input, to_regclass(gone.relation), gone.relation, true);
 	END LOOP;
 	IF input = 'events' THEN
-		FOR path IN
-			SELECT p.* FROM pql.active_model m CROSS JOIN LATERAL pql.score_path(m.model) p WHERE p.relation = qualified
-			ORDER BY p.path = 'scan', m.model LIMIT 1
-		LOOP
-			RETURN QUERY SELECT 'path', 'ok', path.path, path.reason;
-		END LOOP;
+		PERFORM pql.mark_everybody('-infinity', 'connected ' || coalesce(plan #>> '{0,of_schema}', plan #>> '{0,relation}'), true);
 	ELSE
-		RETURN QUERY SELECT f.check_name, f.status, f.found, f.hint FROM pql.follow_report(input, ignored) f;
+		FOR planned IN SELECT p FROM jsonb_array_elements(plan) p LOOP
+			ignored := pql.follow_from(input, planned ->> 'relation');
+		END LOOP;
 	END IF;
-	RETURN QUERY SELECT 'capture', CASE WHEN capture = 'manual' THEN 'none' ELSE 'ok' END, capture,
-		CASE WHEN capture = 'manual' AND input = 'events' THEN 'pql.refresh looks at these events only after pql.mark_dirty.'
-			WHEN capture = 'manual' THEN 'pql.refresh reads rows again only after pql.mark_dirty with their users; connecting again reads all of them.'
-			WHEN capture = 'cursor' AND input <> 'events' THEN 'Rows that are deleted cannot be noticed, nor those without updated_at; connecting again reads all of them.' END;
-	SELECT w.word INTO asked FROM pql.input_words(input) w WHERE given ->> w.word IS NOT NULL AND (w.need IN ('key', 'either') OR w.word = 'user_id') ORDER BY w.n LIMIT 1;
-	IF NOT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = target AND a.attnum = i.indkey[0]
-		WHERE i.indrelid = target AND i.indisvalid AND a.attname = given ->> asked.word) THEN
-		RETURN QUERY SELECT 'index', 'missing', NULL, CASE input
-			WHEN 'events' THEN format('pql.explain and pql.what_if of one user read the whole of it; an index on (%I, %I) spares that.', given ->> 'user_id', given ->> 'occurred_at')
-			ELSE format('Each refresh that follows a change of it reads the whole of it; an index on (%I) spares that.', given ->> asked.word) END;
-	END IF;
+	RETURN QUERY SELECT r.check_name, r.status, r.found, r.hint FROM pql.source_report(input, plan, captures, ignored) r;
 END
 $$;
 COMMENT ON FUNCTION pql.connect_table(text, regclass, text, text, jsonb, text) IS 'pql.connect, when the name has been looked up.';
@@ -549,16 +584,39 @@ BEGIN ATOMIC
 	SELECT c.check_name, c.status, c.found, c.hint
 	FROM pql.connect_table(input, pg_catalog.to_regclass(relation), relation, shape, mapping, capture) c;
 END;
-COMMENT ON FUNCTION pql.connect(text, text, text, jsonb, text) IS 'Reads a table, view or foreign table of yours. Events are read where they are: pql.connect(''events'', ''app.events'', mapping => ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''); people, accounts, trials, conversions, activities, surveys and deals are copied into pql.person, pql.account, pql.trial, pql.conversion, pql.activity, pql.survey and pql.deal, at once and then by each refresh. Keys of the mapping of events are user_id, occurred_at, event (or {"is": "name"}), properties (a column of JSON, an object or list of columns, or "*"), received_at, event_id, timezone (of times without one); of the others the columns of pql''s table, with attributes like properties, and updated_at and timezone. Values are columns, or paths into columns of JSON; columns of our own names need not be said. Several tables of one input: in each column the one connected first that says something counts. capture: trigger (the default for tables) and mark put triggers on it that note whose rows change; cursor (the default where triggers cannot be and received_at or updated_at is mapped) has refresh look for rows loaded or updated since, and notices none that are deleted; with manual, pql.mark_dirty tells. Returns what was found. Connecting again replaces the mapping, and reads all rows again. What does not fit is an ERROR.';
+COMMENT ON FUNCTION pql.connect(text, text, text, jsonb, text) IS 'Reads a table, view or foreign table of yours. Events are read where they are: pql.connect(''events'', ''app.events'', mapping => ''{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props"}''); people, accounts, trials, conversions, activities, surveys and deals are copied into pql.person, pql.account, pql.trial, pql.conversion, pql.activity, pql.survey and pql.deal, at once and then by each refresh. Keys of the mapping of events are user_id, occurred_at, event (or {"is": "name"}), properties (a column of JSON, an object or list of columns, or "*"), received_at, event_id, timezone (of times without one); of the others the columns of pql''s table, with attributes like properties, and updated_at and timezone. Values are columns, or paths into columns of JSON; columns of our own names need not be said. Several tables of one input: in each column the one connected first that says something counts. capture: trigger (the default for tables) and mark put triggers on it that note whose rows change; cursor (the default where triggers cannot be and received_at or updated_at is mapped) has refresh look for rows loaded or updated since, and notices none that are deleted; with manual, pql.mark_dirty tells. shape: how a loader writes its tables (pql.shapes; auto: whichever its columns tell), so that relation may be its schema: pql.connect(''events'', ''analytics'', ''segment''); the mapping then says only what is otherwise. Further keys of the mapping: only and except ({"column": values}: which rows count), and of events source ({"is": "marketing"}: what signals with that source count). Returns what was found; pql.preview says so without connecting. Connecting again replaces the mapping, and reads all rows again. What does not fit is an ERROR.';
 
-CREATE FUNCTION pql.disconnect_table(input text, target regclass, relation text) RETURNS void
+CREATE FUNCTION pql.schema_oid(name text) RETURNS oid
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT CASE WHEN name ~ '^("([^"]|"")+"|[^".]+)$' THEN to_regnamespace(name)::oid END;
+END;
+COMMENT ON FUNCTION pql.schema_oid(text) IS 'The schema that a name means, quoted as SQL does. NULL: there is none.';
+
+CREATE FUNCTION pql.schema_name(name text) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT coalesce((SELECT quote_ident(n.nspname) FROM pg_catalog.pg_namespace n WHERE n.oid = pql.schema_oid(name)), name);
+END;
+COMMENT ON FUNCTION pql.schema_name(text) IS 'The name of a schema as pql.source has it; one that is not there as it is given.';
+
+CREATE FUNCTION pql.disconnect_table(input text, target regclass, relation text, whole boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	-- one that is gone is known by its name only
 	qualified text := coalesce(
 		(SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = target),
 		relation);
+	part record;
+	mapped jsonb := s.mapping FROM pql.sources s WHERE s.input = disconnect_table.input AND s.relation = qualified;
 BEGIN
+	IF target IS NULL AND EXISTS (SELECT FROM pql.source s WHERE s.input = disconnect_table.input AND s.of_schema = pql.schema_name(disconnect_table.relation)) THEN
+		FOR part IN SELECT s.relation FROM pql.source s WHERE s.input = disconnect_table.input AND s.of_schema = pql.schema_name(disconnect_table.relation) AND s.disconnected_at IS NULL ORDER BY s.relation LOOP
+			PERFORM pql.disconnect_table(input, to_regclass(part.relation), part.relation, true);
+		END LOOP;
+		DELETE FROM pql.source s WHERE s.input = disconnect_table.input AND s.of_schema = pql.schema_name(disconnect_table.relation);
+		RETURN;
+	END IF;
 	IF NOT EXISTS (SELECT FROM pql.sources s WHERE s.input = disconnect_table.input AND s.relation = qualified) THEN
 		RAISE EXCEPTION '% is not connected as %', relation, input
 			USING ERRCODE = 'undefined_object',
@@ -568,9 +626,14 @@ BEGIN
 	IF input <> 'events' THEN
 		PERFORM pql.lock_follow();
 	END IF;
-	DELETE FROM pql.source o WHERE o.input = disconnect_table.input AND o.relation = qualified;
+	IF EXISTS (SELECT FROM pql.source o WHERE o.input = disconnect_table.input AND o.relation = qualified AND o.of_schema IS NOT NULL AND NOT whole) THEN
+		-- one table of a schema: remembered, so that it is not taken for a new one
+		UPDATE pql.source o SET disconnected_at = now(), failure = NULL WHERE o.input = disconnect_table.input AND o.relation = qualified;
+	ELSE
+		DELETE FROM pql.source o WHERE o.input = disconnect_table.input AND o.relation = qualified;
+	END IF;
 	IF target IS NOT NULL AND NOT (input = 'events' AND qualified = 'pql.event') THEN
-		PERFORM pql.drop_capture(input, target);
+		PERFORM pql.drop_capture(input, t.target) FROM pql.watched_tables(input, target, mapped) t;
 	END IF;
 	IF input <> 'events' THEN
 		PERFORM pql.unfollow(input, qualified);
@@ -582,11 +645,11 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION pql.disconnect_table(text, regclass, text) IS 'pql.disconnect, when the name has been looked up.';
+COMMENT ON FUNCTION pql.disconnect_table(text, regclass, text, boolean) IS 'pql.disconnect, when the name has been looked up. whole: of the schema that was connected, nothing is to be remembered.';
 
 CREATE FUNCTION pql.disconnect(input text, relation text) RETURNS void
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
 	SELECT pql.disconnect_table(input, pg_catalog.to_regclass(relation), relation);
 END;
-COMMENT ON FUNCTION pql.disconnect(text, text) IS 'Reads a table no longer; its rows stay where they are, and so does what was copied of them. pql.event can be disconnected, too, and connected again. A table that is not connected is an ERROR.';
+COMMENT ON FUNCTION pql.disconnect(text, text) IS 'Reads a table, or all tables of a schema that was connected, no longer; its rows stay where they are, and so does what was copied of them. pql.event can be disconnected, too, and connected again. A table that is not connected is an ERROR.';

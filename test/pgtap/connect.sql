@@ -23,7 +23,7 @@ CREATE TABLE app.events (uid text, "at" timestamptz, name varchar(200), props js
 
 SELECT matches(t.error($$SELECT pql.connect('persons', 'app.events')$$), '^22023 . there is no input "persons" .*Connect ''events'', ''people''', 'another input');
 SELECT matches(t.error($$SELECT pql.connect(NULL, 'app.events')$$), '^22023 ', 'no input');
-SELECT matches(t.error($$SELECT pql.connect('events', 'app.events', shape => 'segment')$$), '^0A000 . shape ', 'a shape');
+SELECT matches(t.error($$SELECT pql.connect('events', 'app.events', shape => 'segment')$$), '^22023 . app.events is not of shape "segment" . .*app.events lacks: ', 'a shape of which it is not');
 SELECT matches(t.error($$SELECT pql.connect('events', 'app.events', capture => 'magic')$$), '^22023 . there is no capture "magic"', 'a capture that there is not');
 SELECT matches(t.connect_error('app.event'), '^42P01 . there is no table "app.event" .*schema', 'a table that is not there');
 SELECT matches(t.connect_error(NULL), '^42P01 ', 'no table');
@@ -64,7 +64,7 @@ SELECT is(t.connected('app.events', 'user_id', '{"user_id": "uid", "occurred_at"
 SELECT is(t.mapping('app.events'), '{"user_id": "uid", "occurred_at": "at", "event": "name", "properties": "props", "received_at": "loaded", "event_id": "id"}', 'the mapping is kept');
 SELECT results_eq($$SELECT check_name, status, found FROM pql.connect('events', 'app.events', mapping => '{"user_id": "uid", "occurred_at": "at", "event": "name"}')$$,
 	$$VALUES ('user_id', 'ok', 'uid text'), ('occurred_at', 'ok', 'at timestamp with time zone'), ('event', 'ok', 'name character varying(200)'), ('properties', 'none', ''),
-		('received_at', 'none', ''), ('event_id', 'none', ''), ('timezone', 'none', ''), ('path', 'ok', 'scan'), ('capture', 'ok', 'trigger'), ('index', 'missing', NULL)$$, 'what is said of all');
+		('received_at', 'none', ''), ('event_id', 'none', ''), ('timezone', 'none', ''), ('path', 'ok', 'scan'), ('capture', 'ok', 'trigger'), ('index', 'missing', NULL), ('sample', 'none', '0 rows of app.events')$$, 'what is said of all');
 SELECT is(t.mapping('app.events'), '{"user_id": "uid", "occurred_at": "at", "event": "name"}', 'connecting again replaces the mapping');
 SELECT results_eq($$SELECT count(*) FROM pql.sources WHERE relation = 'app.events'$$, ARRAY[1::bigint], 'and is no second source');
 SELECT matches(t.connected('app.events', 'properties', '{"user_id": "uid", "occurred_at": "at", "event": "name"}'), '^none - .*properties', 'what it means that there are no properties');
