@@ -196,8 +196,12 @@ DECLARE
 	doc CONSTANT jsonb := pql.model(model);
 BEGIN
 	RETURN QUERY SELECT NULL::text, p.account_id, NULL::timestamptz, v.status, v.score, v.potential, v.tier, v.signals, v.exclusions, v.qualified_at,
-		least(v.next_change_at, p.next_change_at), CASE WHEN detail THEN v.explanation END
-	FROM pql.account_profiles(doc, as_of, known_at) p CROSS JOIN LATERAL pql.judge(doc, NULL, p.profile, as_of) v;
+		least(v.next_change_at, p.next_change_at), v.explanation
+	FROM pql.account_profiles(doc, as_of, known_at) p
+	CROSS JOIN LATERAL (
+		SELECT j.* FROM pql.judge(doc, NULL, p.profile, as_of) j WHERE detail
+		UNION ALL
+		SELECT b.* FROM pql.judge_brief(doc, NULL, p.profile, as_of) b WHERE detail IS NOT TRUE) v;
 END
 $$;
 COMMENT ON FUNCTION pql.score_accounts(text, timestamptz, timestamptz, boolean) IS 'pql.score_all of a model of accounts: of every account that has members.';
@@ -232,8 +236,8 @@ BEGIN
 	RETURN QUERY
 	WITH judged AS MATERIALIZED (
 		SELECT pql.account_key(p.account_id) AS user_id, p.account_id, pql.local_date(p.started_at, coalesce(doc ->> 'timezone', 'UTC')) AS started_on,
-			v.status, v.score, v.potential, v.tier, v.signals, v.exclusions, v.qualified_at, least(v.next_change_at, p.next_change_at) AS next_change_at, v.explanation
-		FROM pql.account_profiles(doc, as_of, NULL, accounts, true) p CROSS JOIN LATERAL pql.judge(doc, NULL, p.profile, as_of) v
+			v.status, v.score, v.potential, v.tier, v.signals, v.exclusions, v.qualified_at, least(v.next_change_at, p.next_change_at) AS next_change_at, p.profile
+		FROM pql.account_profiles(doc, as_of, NULL, accounts, true) p CROSS JOIN LATERAL pql.judge_brief(doc, NULL, p.profile, as_of) v
 	), before AS MATERIALIZED (
 		SELECT s.* FROM pql.score s WHERE s.user_id = ANY (keys) AND s.model = judge_accounts.model
 	), compared AS (
@@ -244,7 +248,7 @@ BEGIN
 	)
 	SELECT c.user_id, c.account_id, '-infinity'::timestamptz, c.status, c.score, c.potential, c.tier, c.signals, c.exclusions, c.qualified_at, c.next_change_at,
 		-- a lead will say why
-		CASE WHEN c.new_verdict AND c.status = 'qualified' THEN c.explanation END,
+		CASE WHEN c.new_verdict AND c.status = 'qualified' THEN (SELECT v.explanation FROM pql.judge(doc, NULL, c.profile, as_of) v) END,
 		NULL::pql.evidence, NULL::timestamptz, 0, false, c.new_verdict, c.new_verdict OR c.new_course, CASE WHEN c.new_verdict THEN as_of ELSE c.changed_before END,
 		c.status_before, false, false, NULL::text, c.started_on, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz
 	FROM compared c
