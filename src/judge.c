@@ -3,14 +3,18 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "libpq/pqformat.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
 #include "model_cache.h"
 #include "profile.h"
+#include "reading.h"
 #include "verdict_row.h"
 
 /* How much of an explanation is wanted. */
@@ -158,4 +162,72 @@ Datum
 pql_judge_live(PG_FUNCTION_ARGS)
 {
 	return judge(fcinfo, LIVE);
+}
+
+/* ---- numbers ---- */
+
+/* The first measure that a condition asks for; NULL: none. */
+static const PqlMeasure *
+first_measure(const PqlModel *model, const PqlCond *cond)
+{
+	if (cond->kind == PQL_C_MEASURE)
+		return &model->measures[cond->index];
+	for (int i = 0; i < cond->n; i++)
+	{
+		const PqlMeasure *found = first_measure(model, cond->parts[i]);
+
+		if (found != NULL)
+			return found;
+	}
+	return NULL;
+}
+
+/*
+ * pql.signal_series(model jsonb, evidence pql.evidence, signal text, as_of timestamptz) → float8[].
+ *
+ * Strict: NULL evidence has no numbers. Of the measure of a signal the number as of an instant; of
+ * weeks the events in each complete week that is kept, the last one first. NULL: there is none.
+ * ERROR: no such signal, and as pql.judge.
+ */
+PG_FUNCTION_INFO_V1(pql_signal_series);
+Datum
+pql_signal_series(PG_FUNCTION_ARGS)
+{
+	PqlModelCache *models = fcinfo->flinfo->fn_extra;
+	char *name = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	int64 as_of = PG_GETARG_TIMESTAMPTZ(3);
+	double numbers[PQL_MAX_WEEKS];
+	Datum values[PQL_MAX_WEEKS];
+	const PqlMeasure *measure;
+	PqlModel *model;
+	PqlEyes eyes;
+	int signal;
+	int n;
+
+	if (models == NULL)
+	{
+		models = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(PqlModelCache));
+		models->context = fcinfo->flinfo->fn_mcxt;
+		fcinfo->flinfo->fn_extra = models;
+	}
+	model = pql_model_cached(models, PG_GETARG_DATUM(0), false);
+	signal = pql_model_signal(model, name);
+	if (signal < 0)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("model \"%s\" has no signal \"%s\"", model->name, name)));
+	measure = first_measure(model, model->signals[signal].when);
+	if (measure == NULL)
+		PG_RETURN_NULL();
+	eyes.model = model;
+	eyes.evidence = read_evidence(fcinfo, model);
+	eyes.started_at = eyes.evidence->started_at;
+	n = pql_read_weeks(&eyes, measure, as_of, numbers);
+	if (n == 0 && pql_read_value(&eyes, measure, as_of, numbers))
+		n = 1;
+	if (n == 0)
+		PG_RETURN_NULL();
+	for (int i = 0; i < n; i++)
+		values[i] = Float8GetDatum(numbers[i]);
+	PG_RETURN_ARRAYTYPE_P(
+		construct_array(values, n, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }

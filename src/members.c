@@ -75,6 +75,42 @@ read_growth(PqlReader *r, const char *path, const PqlJson *json)
 						   pstrdup("Write for example \"28 days\"."));
 }
 
+/* {"dau_mau": "*"} and the like, without a threshold: the account's own number. */
+static const char *const number_keys[] = {"dau_mau", "weeks_rising", "weeks_falling"};
+
+static bool
+is_number(const PqlJson *json)
+{
+	bool found = false;
+
+	for (int i = 0; json->kind == PQL_JSON_OBJECT && i < json->n; i++)
+	{
+		if (pql_is_test_key(json->keys[i], PQL_FOR_NUMBER))
+			return false;
+		found |= pql_key_index(json->keys[i], number_keys, lengthof(number_keys)) >= 0;
+	}
+	return found;
+}
+
+/* Read with a threshold, which pql.members_document adds. */
+static void
+read_number(PqlReader *r, const char *path, const PqlJson *json)
+{
+	PqlJson whole = *json;
+	PqlJson *one = palloc0(sizeof(PqlJson));
+
+	one->kind = PQL_JSON_NUMBER;
+	one->number = 1;
+	one->string = pstrdup("1");
+	whole.keys = palloc((json->n + 1) * sizeof(char *));
+	whole.items = palloc((json->n + 1) * sizeof(PqlJson *));
+	memcpy(whole.keys, json->keys, json->n * sizeof(char *));
+	memcpy(whole.items, json->items, json->n * sizeof(PqlJson *));
+	whole.keys[whole.n] = pstrdup("at_least");
+	whole.items[whole.n++] = one;
+	(void) pql_read_condition(r, path, &whole);
+}
+
 /*
  * The section's names. What stands behind each is checked as it will be used: a condition is one on
  * a member, and reads events and facts of a person as a user model does.
@@ -127,6 +163,8 @@ pql_read_members(PqlReader *r, const PqlJson *document)
 		else if (json->kind == PQL_JSON_OBJECT && pql_json_get(json, "distinct") != NULL &&
 				 pql_json_get(json, "of") == NULL)
 			read_distinct(&member, path, json);
+		else if (is_number(json))
+			read_number(&member, path, json);
 		else
 		{
 			PqlCond *cond = pql_read_condition(&member, path, json);

@@ -199,6 +199,27 @@ weeks_in_a_row(const PqlEyes *eyes, const PqlSlot *slot, const PqlCounts *c, int
 	return n;
 }
 
+int
+pql_read_weeks(const PqlEyes *eyes, const PqlMeasure *m, int64 t, double *counts)
+{
+	const PqlSlot *slot;
+	const PqlCounts *c;
+	int64 week;
+	int n;
+
+	if ((m->kind != PQL_M_WEEKS_RISING && m->kind != PQL_M_WEEKS_FALLING) || eyes->evidence == NULL)
+		return 0;
+	slot = &eyes->model->layout.slots[m->slot];
+	c = pql_evidence_slot(eyes->evidence, m->slot);
+	if (c == NULL)
+		return 0;
+	week = pql_week(pql_day(eyes->model->zone, t)) - 1;
+	n = Min(slot->days - 1, PQL_MAX_WEEKS);
+	for (int i = 0; i < n; i++)
+		counts[i] = count_between(c, slot->days, week - i, week - i);
+	return n;
+}
+
 static bool
 read_trend(const PqlEyes *eyes, const PqlMeasure *m, const PqlSlot *slot, const PqlCounts *c,
 		   int64 t, double *value)

@@ -38,6 +38,13 @@ extern bool pql_read_value(const PqlEyes *eyes, const PqlMeasure *measure, int64
 /* Distinct days of the measure's events as of t, and the last of those events on its days. */
 extern int pql_read_days(const PqlEyes *eyes, const PqlMeasure *measure, int64 t);
 
+/*
+ * Events in each complete week before t that evidence keeps, the last one first; how many weeks.
+ * `counts` has room for PQL_MAX_WEEKS. 0: the measure keeps no weeks, or there are no events.
+ */
+#define PQL_MAX_WEEKS 64
+extern int pql_read_weeks(const PqlEyes *eyes, const PqlMeasure *measure, int64 t, double *counts);
+
 /* Does a measuring leaf hold at t? */
 extern PqlTruth pql_read_leaf(const PqlEyes *eyes, const PqlCond *cond, int64 t);
 extern PqlTruth pql_read_holds(const PqlEyes *eyes, const PqlMeasure *measure, int ntests,

@@ -8,10 +8,26 @@
 CREATE FUNCTION pql.member_counts(document jsonb) RETURNS TABLE (name text, kind text, counted jsonb)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT m.key, CASE WHEN m.value ? 'score_of' THEN 'score' WHEN m.value ? 'growth_over' THEN 'growth' WHEN m.value ? 'distinct' AND NOT m.value ? 'of' THEN 'distinct' ELSE 'condition' END, m.value
+	SELECT m.key, CASE WHEN m.value ? 'score_of' THEN 'score' WHEN m.value ? 'growth_over' THEN 'growth' WHEN m.value ? 'distinct' AND NOT m.value ? 'of' THEN 'distinct'
+			WHEN m.value ?| '{at_least,at_most,more_than,less_than,between,equals}' THEN 'condition' WHEN m.value ? 'dau_mau' THEN 'dau_mau' WHEN m.value ?| '{weeks_rising,weeks_falling}' THEN 'weeks' ELSE 'condition' END, m.value
 	FROM jsonb_each(document -> 'members') m;
 END;
-COMMENT ON FUNCTION pql.member_counts(jsonb) IS 'What an account model counts of members, by name: kind score, growth, distinct (values of a fact) or condition.';
+COMMENT ON FUNCTION pql.member_counts(jsonb) IS 'What an account model counts of members, by name: kind score, growth, distinct (values of a fact), dau_mau or weeks (the account''s own numbers), or condition.';
+
+CREATE FUNCTION pql.reads_evidence(document jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT EXISTS (SELECT FROM pql.member_counts(document) c WHERE c.kind IN ('dau_mau', 'weeks'));
+END;
+COMMENT ON FUNCTION pql.reads_evidence(jsonb) IS 'Does an account model ask for what members'' verdicts do not tell?';
+
+CREATE FUNCTION pql.weeks_in_a_row(weeks bigint[], known int, sign int) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(min(n) - 1, greatest(least(cardinality(weeks), known), 1) - 1)::int
+	FROM generate_series(1, least(cardinality(weeks), known) - 1) n WHERE sign * (weeks[n] - weeks[n + 1]) <= 0;
+END;
+COMMENT ON FUNCTION pql.weeks_in_a_row(bigint[], int, int) IS 'How often in a row a number rose (sign 1) or fell (-1) from one week to the next, the last week first, among so many of them.';
 
 CREATE FUNCTION pql.members_document(document jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -47,8 +63,11 @@ BEGIN
 	END IF;
 	RETURN jsonb_strip_nulls(jsonb_build_object('model', pql.members_model(account_model), 'about', format('Members of accounts, as model %s counts them', account_model), 'unit', 'user',
 		'timezone', document -> 'timezone', 'window', base -> 'window', 'events', base -> 'events' || coalesce(document -> 'events', '{}'),
-		'signals', base -> 'signals' || coalesce((SELECT jsonb_agg(jsonb_build_object('signal', 'counts_as_' || c.name, 'all', jsonb_build_array(c.counted), 'info', true) ORDER BY c.name)
-				FROM pql.member_counts(document) c WHERE c.kind = 'condition'), '[]')
+		'signals', base -> 'signals' || coalesce((SELECT jsonb_agg(jsonb_build_object('signal', 'counts_as_' || c.name, 'all', jsonb_build_array(c.counted || CASE c.kind
+						WHEN 'dau_mau' THEN '{"more_than": 0}'::jsonb
+						-- as many rises as are told apart
+						WHEN 'weeks' THEN '{"at_least": 6}' ELSE '{}' END), 'info', true) ORDER BY c.name)
+				FROM pql.member_counts(document) c WHERE c.kind IN ('condition', 'dau_mau', 'weeks')), '[]')
 			|| CASE WHEN base -> 'signals' = '[]' THEN '[{"signal": "counts_as_seen", "count": "*", "at_least": 1, "info": true}]'::jsonb ELSE '[]' END,
 		'qualify', 'nobody'));
 END
@@ -83,35 +102,61 @@ END
 $$;
 COMMENT ON FUNCTION pql.put_members_models(text) IS 'Stores the models of members of an account model, or of those that sum the score of a model, as they are now to be, and activates them with it.';
 
+CREATE FUNCTION pql.member_evidence(members text, as_of timestamptz, known_at timestamptz, people text[]) RETURNS TABLE (user_id text, started_at timestamptz, evidence pql.evidence)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	doc CONSTANT jsonb := pql.model(members);
+BEGIN
+	IF people IS NULL AND known_at IS NULL THEN
+		RETURN QUERY SELECT g.user_id, nullif(g.started_at, '-infinity'), g.evidence FROM pql.gather_everybody(members, as_of) g;
+		RETURN;
+	END IF;
+	RETURN QUERY EXECUTE format($q$
+		SELECT s.user_id, s.started_at, pql.gather($1, e.occurred_at, e.event, e.properties, s.started_at)
+		FROM pql.subject_at((SELECT i.per_trial FROM pql.model_info($1) i), $2, $3, $4) s
+		JOIN (%s) e ON e.user_id = s.user_id AND e.occurred_at <= $2 AND (s.started_at IS NULL OR e.occurred_at >= s.started_at) AND (s.next_start IS NULL OR e.occurred_at < s.next_start)
+		GROUP BY s.user_id, s.started_at$q$, pql.event_query(known_at, people)) USING doc, as_of, known_at, people;
+END
+$$;
+COMMENT ON FUNCTION pql.member_evidence(text, timestamptz, timestamptz, text[]) IS 'Evidence of everybody by a model of members, or of some people. started_at NULL: the start is not known.';
+
 CREATE FUNCTION pql.member_rows(document jsonb, as_of timestamptz, known_at timestamptz DEFAULT NULL, accounts text[] DEFAULT NULL, kept boolean DEFAULT false)
-RETURNS TABLE (account_id text, user_id text, started_at timestamptz, score int, signals text[], next_change_at timestamptz)
+RETURNS TABLE (account_id text, user_id text, started_at timestamptz, score int, signals text[], next_change_at timestamptz, evidence pql.evidence)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	members CONSTANT text := pql.members_model(document ->> 'model');
-	per_trial CONSTANT boolean := i.per_trial FROM pql.model_info(pql.model(members)) i;
+	members_document CONSTANT jsonb := pql.model(members);
+	per_trial CONSTANT boolean := i.per_trial FROM pql.model_info(members_document) i;
+	reads_evidence CONSTANT boolean := pql.reads_evidence(document);
+	people text[];
 BEGIN
 	-- of who has had several trials the latest counts
 	IF kept THEN
-		RETURN QUERY SELECT DISTINCT ON (s.user_id) s.account_id, s.user_id, nullif(s.started_at, '-infinity'), s.score, s.signals, s.next_change_at
+		RETURN QUERY SELECT DISTINCT ON (s.user_id) s.account_id, s.user_id, nullif(s.started_at, '-infinity'), s.score, s.signals, s.next_change_at,
+				CASE WHEN reads_evidence THEN (SELECT e.evidence FROM pql.state e WHERE e.user_id = s.user_id AND e.model = s.model AND e.started_at = s.started_at) END
 			FROM pql.score s WHERE s.account_id = ANY (accounts) AND s.model = members
 			ORDER BY s.user_id, s.started_at DESC;
-	ELSIF accounts IS NULL AND NOT per_trial THEN
-		RETURN QUERY SELECT s.account_id, s.user_id, s.started_at, s.score, s.signals, s.next_change_at FROM pql.score_all(members, as_of, known_at) s WHERE s.account_id IS NOT NULL;
+	ELSIF accounts IS NULL AND NOT per_trial AND NOT reads_evidence THEN
+		RETURN QUERY SELECT s.account_id, s.user_id, s.started_at, s.score, s.signals, s.next_change_at, NULL::pql.evidence FROM pql.score_all(members, as_of, known_at) s WHERE s.account_id IS NOT NULL;
 	ELSIF accounts IS NULL THEN
-		RETURN QUERY SELECT DISTINCT ON (s.user_id) s.account_id, s.user_id, s.started_at, s.score, s.signals, s.next_change_at
-			FROM pql.score_all(members, as_of, known_at) s WHERE s.account_id IS NOT NULL
+		RETURN QUERY SELECT DISTINCT ON (s.user_id) s.account_id, s.user_id, s.started_at, s.score, s.signals, s.next_change_at, g.evidence
+			FROM pql.score_all(members, as_of, known_at) s
+			LEFT JOIN pql.member_evidence(members, as_of, known_at, NULL) g ON reads_evidence AND g.user_id = s.user_id AND g.started_at IS NOT DISTINCT FROM s.started_at
+			WHERE s.account_id IS NOT NULL
 			ORDER BY s.user_id, s.started_at DESC NULLS LAST;
 	ELSE
-		RETURN QUERY SELECT o.account_id, o.user_id, nullif(x.started_at, '-infinity'), v.score, v.signals, v.next_change_at
+		people := ARRAY(SELECT o.user_id FROM pql.account_of_at(as_of, known_at) o WHERE o.account_id = ANY (accounts));
+		RETURN QUERY SELECT o.account_id, o.user_id, nullif(x.started_at, '-infinity'), v.score, v.signals, v.next_change_at, g.evidence
 			FROM pql.account_of_at(as_of, known_at) o
 			JOIN LATERAL (SELECT s.started_at FROM pql.subject_at(per_trial, as_of, known_at, ARRAY[o.user_id]) s
 				WHERE s.user_id = o.user_id ORDER BY s.started_at DESC NULLS LAST LIMIT 1) x ON true
 			CROSS JOIN LATERAL pql.judge_one(members, o.user_id, as_of, NULL, NULL) v
+			LEFT JOIN pql.member_evidence(members, as_of, known_at, people) g ON reads_evidence AND g.user_id = o.user_id AND g.started_at IS NOT DISTINCT FROM nullif(x.started_at, '-infinity')
 			WHERE o.account_id = ANY (accounts);
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION pql.member_rows(jsonb, timestamptz, timestamptz, text[], boolean) IS 'Members of accounts as the model beside an account model judges them: of all accounts by going through all events, of some one by one, or (kept) as pql.score has them. started_at NULL: not known.';
+COMMENT ON FUNCTION pql.member_rows(jsonb, timestamptz, timestamptz, text[], boolean) IS 'Members of accounts as the model beside an account model judges them: of all accounts by going through all events, of some one by one, or (kept) as pql.score has them. started_at NULL: not known. evidence where the account model asks for it.';
 
 CREATE FUNCTION pql.roll_up(document jsonb, as_of timestamptz, known_at timestamptz DEFAULT NULL, accounts text[] DEFAULT NULL, kept boolean DEFAULT false)
 RETURNS TABLE (account_id text, started_at timestamptz, members jsonb, next_change_at timestamptz)
@@ -121,6 +166,7 @@ DECLARE
 	pairs text := '';
 	facts text := '';
 	changes text := 'min(m.next_change_at)';
+	series text := '';
 	n int := 0;
 	days int;
 	fact text;
@@ -138,6 +184,18 @@ BEGIN
 				days := extract(epoch FROM (asked.counted ->> 'growth_over')::interval) / 86400;
 				pairs := pairs || format(', %L, count(*)::float8 / nullif(count(*) FILTER (WHERE (s.day > %s) IS NOT TRUE), 0) - 1', asked.name, format('s.today - %s', days));
 				changes := format('least(%s, min(((s.day + %s)::timestamp AT TIME ZONE %L)) FILTER (WHERE s.day > s.today - %2$s))', changes, days, zone);
+			WHEN 'dau_mau' THEN
+				n := n + 1;
+				series := series || format(' CROSS JOIN LATERAL (SELECT pql.signal_series($6, m.evidence, %L, $2) AS numbers OFFSET 0) f%s', 'counts_as_' || asked.name, n);
+				-- mean daily ÷ monthly: of those who came at all, the mean of each one's
+				pairs := pairs || format(', %L, avg(f%s.numbers[1]) FILTER (WHERE f%2$s.numbers[1] > 0)', asked.name, n);
+				changes := format('least(%s, CASE WHEN max(f%s.numbers[1]) > 0 THEN (min(s.today) + 1)::timestamp AT TIME ZONE %L END)', changes, n, zone);
+			WHEN 'weeks' THEN
+				n := n + 1;
+				series := series || format(' CROSS JOIN LATERAL (SELECT pql.signal_series($6, m.evidence, %L, $2) AS numbers OFFSET 0) f%s', 'counts_as_' || asked.name, n);
+				pairs := pairs || format(', %L, pql.weeks_in_a_row(ARRAY[%s], CASE WHEN bool_and(m.started_at IS NOT NULL) THEN max((pql.period_of(''week'', s.today) - pql.period_of(''week'', s.day + 6)) / 7) END, %s)', asked.name,
+					(SELECT string_agg(format('count(*) FILTER (WHERE f%s.numbers[%s] > 0)', n, k), ', ' ORDER BY k) FROM generate_series(1, 7) k), CASE WHEN asked.counted ? 'weeks_rising' THEN 1 ELSE -1 END);
+				changes := format('least(%s, CASE WHEN bool_or(m.evidence IS NOT NULL) THEN (pql.period_of(''week'', min(s.today)) + 7)::timestamp AT TIME ZONE %L END)', changes, zone);
 			WHEN 'distinct' THEN
 				n := n + 1;
 				fact := asked.counted ->> 'distinct';
@@ -159,8 +217,8 @@ BEGIN
 		SELECT m.account_id, min(m.started_at), jsonb_strip_nulls(jsonb_build_object('count', count(*)%s)), %s
 		FROM pql.member_rows($1, $2, $3, $4, $5) m
 		CROSS JOIN LATERAL (SELECT pql.local_date(m.started_at, %L) AS day, pql.local_date($2, %3$L) AS today) s%s
-		GROUP BY m.account_id$q$, pairs, changes, zone, CASE WHEN n > 0 THEN ' LEFT JOIN pql.person p ON p.user_id = m.user_id' ELSE '' END || facts)
-	USING document, as_of, known_at, accounts, kept;
+		GROUP BY m.account_id$q$, pairs, changes, zone, series || CASE WHEN n > 0 THEN ' LEFT JOIN pql.person p ON p.user_id = m.user_id' ELSE '' END || facts)
+	USING document, as_of, known_at, accounts, kept, CASE WHEN series <> '' THEN pql.model(pql.members_model(document ->> 'model')) END;
 END
 $$;
 COMMENT ON FUNCTION pql.roll_up(jsonb, timestamptz, timestamptz, text[], boolean) IS 'What an account model knows of members, members.*, by account; since when there has been one, and when it may differ though nothing happens. Members whose start is not known have always been there. Arguments as those of pql.member_rows.';

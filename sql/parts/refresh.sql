@@ -313,7 +313,7 @@ BEGIN
 			SELECT u.user_id, NULL, 'infinity' FROM unnest(picked) u (user_id)
 		) a
 	), models AS MATERIALIZED (
-		SELECT m.model, m.version, m.exact_qualification AS exact, i.per_trial, m.unit FROM pql.active_model m CROSS JOIN LATERAL pql.model_info(m.document) i
+		SELECT m.model, m.version, m.exact_qualification AS exact, i.per_trial, m.unit, pql.reads_evidence(m.document) AS reads_evidence FROM pql.active_model m CROSS JOIN LATERAL pql.model_info(m.document) i
 	), told AS MATERIALIZED (
 		SELECT m.model, m.version, m.exact, m.per_trial, j.*
 		FROM models m
@@ -344,7 +344,7 @@ BEGIN
 		LEFT JOIN pql.score o ON o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
 		CROSS JOIN LATERAL (SELECT j.account_id UNION SELECT o.account_id) x
 		-- what is known of a person may count where their own verdict is as before
-		WHERE (j.gone OR j.new_score OR k.known) AND x.account_id IS NOT NULL
+		WHERE (j.gone OR j.new_score OR k.known OR j.new_state AND m.reads_evidence) AND x.account_id IS NOT NULL
 	), marked AS (
 		INSERT INTO pql.change (user_id, since, until, backfill, logged_at, reason)
 		SELECT pql.account_key(h.account_id), 'infinity', '-infinity', bool_and(coalesce(h.backfill, false)), min(coalesce(h.logged_at, least(clock_timestamp(), refresh_batch.logged_until))), 'members'

@@ -24,3 +24,7 @@ COMMENT ON FUNCTION pql.judge_brief(jsonb, pql.evidence, jsonb, timestamptz) IS 
 CREATE FUNCTION pql.judge_live(model jsonb, evidence pql.evidence, profile jsonb, as_of timestamptz) RETURNS pql.verdict
 LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'pql_judge_live';
 COMMENT ON FUNCTION pql.judge_live(jsonb, pql.evidence, jsonb, timestamptz) IS 'pql.judge, explained with numbers that drift with as_of as well, such as days of silence.';
+
+CREATE FUNCTION pql.signal_series(model jsonb, evidence pql.evidence, signal text, as_of timestamptz) RETURNS float8[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_signal_series';
+COMMENT ON FUNCTION pql.signal_series(jsonb, pql.evidence, text, timestamptz) IS 'The number of a signal''s measure as of an instant, as its only element; of weeks_rising and weeks_falling the events in each complete week that is kept, the last one first. NULL: there is none, or the signal measures no events. A signal that there is not is an ERROR.';

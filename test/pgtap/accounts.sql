@@ -78,6 +78,7 @@ UPDATE pql.account SET kind = NULL WHERE account_id = 'acme';
 
 SELECT pql.activate_model('account', 1) \g /dev/null
 SELECT is((SELECT string_agg(m.model, ' ' ORDER BY m.model) FROM pql.active_model m WHERE m.model ~ 'account'), 'account account_members', 'members are kept with it');
+SELECT pql.put_model(pql.adapt('account', '{"members": {"stickiness": {"dau_mau": "*"}, "rising": {"weeks_rising": "*"}, "falling": {"weeks_falling": "invite"}}}')) \g /dev/null
 TRUNCATE pql.person, pql.event, pql.account, pql.fact, pql.change;
 SELECT setseed(0.5);
 INSERT INTO pql.account (account_id, name, employees, industry) SELECT 'c' || n, 'Company ' || n, 40 * n, CASE WHEN n % 3 = 0 THEN 'fintech' END FROM generate_series(1, 20) n;
@@ -90,17 +91,42 @@ SELECT 'u' || 1 + (random() * 169)::int, timestamptz '2026-01-01' + random() * i
 	jsonb_build_object('invitee_email', 'i' || n % 7, 'page_path', '/pricing', 'feature', 'f' || n % 9, 'premium', n % 2 = 0) FROM generate_series(1, 4000) n;
 
 -- The same from the rows themselves: of the score, what pql.explain says of each member by the model whose score it is.
+-- How often weekly numbers rose (or fell), the last week first, since the first complete week of whoever came first.
+CREATE FUNCTION t.in_a_row(account text, as_of timestamptz, zone text, name text, sign int) RETURNS int LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	monday date := date_trunc('week', as_of AT TIME ZONE zone)::date;
+	began date := (SELECT CASE WHEN bool_and(p.signed_up_at IS NOT NULL) THEN min((p.signed_up_at AT TIME ZONE zone)::date) END FROM pql.person p WHERE p.account_id = account AND (p.signed_up_at IS NULL OR p.signed_up_at <= as_of));
+	n int := 0;
+	weeks bigint[] := ARRAY(SELECT count(DISTINCT e.user_id) FROM generate_series(1, 7) k
+		LEFT JOIN (pql.event e JOIN pql.person p ON p.user_id = e.user_id AND p.account_id = account AND (p.signed_up_at IS NULL OR e.occurred_at >= p.signed_up_at))
+			ON e.event IS NOT NULL AND (name = '*' OR e.event = name) AND e.occurred_at <= as_of AND date_trunc('week', e.occurred_at AT TIME ZONE zone)::date = monday - 7 * k GROUP BY k ORDER BY k);
+BEGIN
+	WHILE n < 6 AND sign * (weeks[n + 1] - weeks[n + 2]) > 0 AND (began IS NULL OR monday - 7 * (n + 2) >= began) LOOP
+		n := n + 1;
+	END LOOP;
+	RETURN n;
+END
+$$;
 CREATE FUNCTION t.counted(as_of timestamptz, zone text) RETURNS TABLE (account_id text, members jsonb) LANGUAGE sql STABLE AS $$
 	SELECT p.account_id, jsonb_strip_nulls(jsonb_build_object('count', count(*), 'active', count(*) FILTER (WHERE EXISTS (SELECT FROM pql.event e
 				WHERE e.user_id = p.user_id AND e.event IS NOT NULL AND e.occurred_at <= as_of AND (p.signed_up_at IS NULL OR e.occurred_at >= p.signed_up_at) AND (e.occurred_at AT TIME ZONE zone)::date > (as_of AT TIME ZONE zone)::date - 28)),
 		'departments', count(DISTINCT nullif(lower(p.attributes ->> 'department'), '')), 'executives', count(*) FILTER (WHERE p.title = 'Head of Data'), 'workspaces', count(DISTINCT p.attributes ->> 'workspace'),
 		'growth', count(*)::float8 / nullif(count(*) FILTER (WHERE p.signed_up_at IS NULL OR (p.signed_up_at AT TIME ZONE zone)::date <= (as_of AT TIME ZONE zone)::date - 28), 0) - 1,
+		'rising', t.in_a_row(p.account_id, as_of, zone, '*', 1), 'falling', t.in_a_row(p.account_id, as_of, zone, 'invite_sent', -1),
+		-- people and days, by people, by 30
+		'stickiness', (SELECT round((count(DISTINCT (e.user_id, (e.occurred_at AT TIME ZONE zone)::date)) / 30.0 / nullif(count(DISTINCT e.user_id), 0))::numeric, 9) FROM pql.event e JOIN pql.person q ON q.user_id = e.user_id
+			WHERE q.account_id = p.account_id AND e.event IS NOT NULL AND e.occurred_at <= as_of AND (q.signed_up_at IS NULL OR e.occurred_at >= q.signed_up_at) AND (e.occurred_at AT TIME ZONE zone)::date > (as_of AT TIME ZONE zone)::date - 30),
 		'score', sum(greatest(0, (SELECT sum(x.points) FROM pql.explain('playbook', p.user_id, as_of) x JOIN pql.model_signals(pql.model('playbook')) s ON s.signal = x.signal WHERE s.category <> 'firmographic')))))
 	FROM pql.person p WHERE p.account_id IS NOT NULL AND (p.signed_up_at IS NULL OR p.signed_up_at <= as_of) GROUP BY p.account_id
 $$;
-SELECT is_empty(format($$SELECT coalesce(c.account_id, r.account_id), c.members, r.members FROM t.counted(%1$L, 'UTC') c FULL JOIN pql.roll_up(pql.model('account'), %1$L) r ON r.account_id = c.account_id
-	WHERE c.members IS DISTINCT FROM r.members$$, at), 'members as of ' || at || ' are what the rows say') FROM unnest('{2026-02-01,2026-03-01 12:00,2026-03-20}'::timestamptz[]) at;
+SELECT is_empty(format($$SELECT coalesce(c.account_id, r.account_id), c.members, r.members FROM t.counted(%1$L, 'UTC') c FULL JOIN pql.roll_up((SELECT pql.model('account')), %1$L) r ON r.account_id = c.account_id
+	WHERE c.members IS DISTINCT FROM r.members || CASE WHEN r.members ? 'stickiness' THEN jsonb_build_object('stickiness', round((r.members ->> 'stickiness')::numeric, 9)) ELSE '{}' END$$, at), 'members as of ' || at || ' are what the rows say') FROM unnest('{2026-02-01,2026-03-01 12:00,2026-03-20}'::timestamptz[]) at;
 SELECT cmp_ok((SELECT count(*) FROM t.counted('2026-03-01', 'UTC') c WHERE (c.members ->> 'growth')::float8 >= 0.2 AND (c.members ->> 'active')::int >= 5), '>=', 3::bigint, 'and there is something to count');
+SELECT cmp_ok((SELECT count(DISTINCT c.members ->> k) FROM t.counted('2026-03-01', 'UTC') c), '>=', 3::bigint, 'of ' || k) FROM unnest('{rising,falling,stickiness}'::text[]) k;
+SELECT is_empty($$SELECT r.account_id, r.members, o.members FROM pql.roll_up((SELECT pql.model('account')), '2026-03-01') r JOIN pql.roll_up((SELECT pql.model('account')), '2026-03-01', NULL, (SELECT array_agg('c' || n) FROM generate_series(1, 5) n)) o ON o.account_id = r.account_id
+	WHERE (o.members, o.next_change_at, o.started_at) IS DISTINCT FROM (r.members, r.next_change_at, r.started_at)$$, 'one by one as all at once');
+SELECT is_empty($$SELECT r.account_id, r.members, o.members FROM pql.roll_up((SELECT pql.model('account')), '2026-03-01') r FULL JOIN pql.roll_up((SELECT pql.model('account')), '2026-03-01', '2999-01-01') o ON o.account_id = r.account_id
+	WHERE (o.members, o.next_change_at, o.started_at) IS DISTINCT FROM (r.members, r.next_change_at, r.started_at)$$, 'what was known long after as what is known');
 
 SELECT t.refresh('2026-03-01') \g /dev/null
 SELECT is(t.wrong(), '', 'what is kept is what judging all members gives');
@@ -127,10 +153,12 @@ INSERT INTO t.step (what, as_of, query) VALUES
 	('a day', '2026-03-04', $$SELECT$$), ('another', '2026-03-05', $$SELECT$$), ('a week', '2026-03-12', $$SELECT$$), ('a month', '2026-04-11', $$SELECT$$),
 	('other points of members', '2026-04-11 10:00', $$SELECT pql.put_model(pql.adapt('playbook', '{"signals": {"api_or_integration": {"points": 40}}}'))$$),
 	('other points of accounts', '2026-04-11 11:00', $$SELECT pql.put_model(pql.adapt('account', '{"signals": {"executive": {"points": 50}}}'))$$),
+	('a signal of the account''s own numbers', '2026-04-11 11:30', $$SELECT pql.put_model(pql.adapt('account', jsonb_build_object('signals', pql.model('account') -> 'signals' || '[{"signal": "sticky", "profile": "members.stickiness", "at_least": 0.1, "points": 7}, {"signal": "falls", "profile": "members.falling", "at_least": 1, "points": -3}, {"signal": "rises", "profile": "members.rising", "at_least": 1, "points": 3}]')))$$),
+	('somebody comes back', '2026-04-11 11:40', $$INSERT INTO pql.event (user_id, occurred_at, event) SELECT 'u' || n, timestamptz '2026-04-11 11:31' - d * interval '1 day', 'session_start' FROM generate_series(20, 60) n, generate_series(0, n % 4) d$$),
 	('something else that is counted', '2026-04-11 12:00', $$SELECT pql.put_model(pql.adapt('account', '{"members": {"active": {"days": "*", "last_days": 60, "at_least": 2}, "growth": {"growth_over": "10 days"}}}'))$$),
 	('another timezone', '2026-04-11 13:00', $$SELECT pql.put_model(pql.adapt('account', '{"timezone": "America/Los_Angeles"}'))$$),
 	('days of it', '2026-04-12 08:00', $$SELECT$$), ('and of it again', '2026-04-19 07:30', $$SELECT$$),
-	('set aside, and back', '2026-04-19 10:00', $$SELECT pql.deactivate_model('account'); SELECT pql.activate_model('account', 3)$$);
+	('set aside, and back', '2026-04-19 10:00', $$SELECT pql.deactivate_model('account'); SELECT pql.activate_model('account', 5)$$);
 CREATE FUNCTION t.do(s t.step) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
 	-- what changes is known from then on
