@@ -50,7 +50,9 @@ SELECT is_empty($$
 	JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND a.atttypid = 'boolean'::regtype
 	WHERE a.attname NOT IN ('exact_qualification', 'backfill', 'backfilled', 'late',
 		-- a switch that people, and CRMs, set
-		'active')
+		'active',
+		-- rows for CRMs, whose fields are such
+		'activated', 'enterprise_request', 'contactable', 'hand_raiser', 'for_ae')
 	ORDER BY 1$$, 'no boolean column that could be a timestamp');
 
 SELECT is_empty($$
@@ -59,7 +61,7 @@ SELECT is_empty($$
 	JOIN pg_class c ON c.oid = o.objid AND o.classid = 'pg_class'::regclass AND c.relkind = 'r'
 	WHERE c.oid <> ALL (SELECT unnest(e.extconfig) FROM pg_extension e WHERE e.extname = 'pql')
 		-- which are made anew from what is restored, or as they are shipped
-		AND c.oid NOT IN ('pql.change'::regclass, 'pql.state'::regclass, 'pql.ignored'::regclass, 'pql.metric_definition'::regclass)
+		AND c.oid NOT IN ('pql.change'::regclass, 'pql.state'::regclass, 'pql.ignored'::regclass, 'pql.crm_change'::regclass, 'pql.metric_definition'::regclass)
 	ORDER BY 1$$, 'every table is kept by pg_dump');
 
 SELECT is_empty($$
