@@ -90,7 +90,7 @@ BEGIN
 			EXECUTE format('ALTER EXTENSION pql ADD VIEW pql.%I', view_name);
 		END IF;
 		FOR part IN SELECT k.* FROM jsonb_to_recordset(rights) k (column_name name, grantee oid, privilege_type text, is_grantable boolean) LOOP
-			EXECUTE format('GRANT %s%s ON pql.%I TO %s%s', part.privilege_type, format(' (%I)', part.column_name), view_name,
+			EXECUTE format('GRANT %s%s ON pql.%I TO %s%s', part.privilege_type, ' (' || quote_ident(part.column_name) || ')', view_name,
 				CASE WHEN part.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(part.grantee)) END, CASE WHEN part.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
 		END LOOP;
 		did := 'made anew';

@@ -29,18 +29,22 @@ CREATE FUNCTION t.unfit() RETURNS SETOF text LANGUAGE sql STABLE AS $$
 
 -- What is read now, and which rows differ from then: 'contact u1: status tier', and '!' where updated_at did not move, or moved for nothing.
 CREATE TABLE t.seen (name text, key text, r jsonb, PRIMARY KEY (name, key));
-CREATE VIEW t.now AS
-	SELECT 'contact' AS name, c.user_id AS key, to_jsonb(c) AS r FROM pql.crm_contact c
-	UNION ALL SELECT 'account', a.account_id, to_jsonb(a) FROM pql.crm_account a UNION ALL SELECT 'task', k.task_id, to_jsonb(k) FROM pql.crm_task k;
+-- not by views, on which columns could not be dropped
+CREATE FUNCTION t.now() RETURNS TABLE (name text, key text, r jsonb) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN QUERY SELECT 'contact', c.user_id, jsonb_strip_nulls(to_jsonb(c)) FROM pql.crm_contact c
+	UNION ALL SELECT 'account', a.account_id, jsonb_strip_nulls(to_jsonb(a)) FROM pql.crm_account a UNION ALL SELECT 'task', k.task_id, jsonb_strip_nulls(to_jsonb(k)) FROM pql.crm_task k;
+END
+$$;
 CREATE FUNCTION t.moved() RETURNS SETOF text LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
 	RETURN QUERY SELECT format('%s %s:%s%s', coalesce(n.name, s.name), coalesce(n.key, s.key),
-			CASE WHEN s.key IS NULL THEN ' new' WHEN n.key IS NULL THEN ' vanished!' ELSE (SELECT string_agg(' ' || e.key, '' ORDER BY e.key COLLATE "C") FROM jsonb_each(n.r) e WHERE e.key <> 'updated_at' AND e.value IS DISTINCT FROM coalesce(s.r -> e.key, 'null')) END,
+			CASE WHEN s.key IS NULL THEN ' new' WHEN n.key IS NULL THEN ' vanished!' ELSE (SELECT string_agg(' ' || e, '' ORDER BY e COLLATE "C") FROM (SELECT jsonb_object_keys(n.r || s.r)) x (e) WHERE e <> 'updated_at' AND n.r -> e IS DISTINCT FROM s.r -> e) END,
 			CASE WHEN (n.r - 'updated_at' IS DISTINCT FROM s.r - 'updated_at') <> (n.r -> 'updated_at' IS DISTINCT FROM s.r -> 'updated_at') OR (n.r ->> 'updated_at')::timestamptz < (s.r ->> 'updated_at')::timestamptz THEN '!' END)
-		FROM t.now n FULL JOIN t.seen s ON s.name = n.name AND s.key = n.key
+		FROM t.now() n FULL JOIN t.seen s ON s.name = n.name AND s.key = n.key
 		WHERE n.r IS DISTINCT FROM s.r ORDER BY 1;
 	TRUNCATE t.seen;
-	INSERT INTO t.seen SELECT n.* FROM t.now n;
+	INSERT INTO t.seen SELECT n.* FROM t.now() n;
 END
 $$;
 
@@ -185,6 +189,106 @@ UPDATE pql.crm_publication SET published_at = '2100-01-01';
 UPDATE pql.person SET title = 'Boss' WHERE user_id = 'g1';
 SELECT t.refresh('2026-04-15 12:10') \g /dev/null
 SELECT is((SELECT updated_at FROM pql.crm_contact WHERE user_id = 'g1'), '2100-01-01'::timestamptz + interval '1 microsecond', 'a clock that is set back does not set rows back');
+
+-- ---- columns of signals ----
+
+CREATE FUNCTION t.columns(of_view text DEFAULT 'pql.crm_contact') RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT string_agg(a.attname, ' ' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = of_view::regclass AND a.attnum > 0 AND a.attname LIKE 'met\_%' $$;
+SELECT count(*) FROM t.moved() \g /dev/null
+SELECT is(t.columns(), NULL, 'none, until they are asked for');
+SELECT results_eq($$ SELECT * FROM pql.publish('trial') $$, $$ VALUES ('pql.crm_contact', 'met_activated', 'activated', 'added'), ('pql.crm_contact', 'met_icp_fit', 'icp_fit', 'added'), ('pql.crm_contact', 'met_invites', 'invites', 'added'),
+	('pql.crm_contact', 'met_integrations', 'integrations', 'added'), ('pql.crm_contact', 'met_billing_views', 'billing_views', 'added'), ('pql.crm_contact', 'met_multi_day', 'multi_day', 'added') $$, 'one for each signal');
+SELECT is(t.columns(), 'met_activated met_icp_fit met_invites met_integrations met_billing_views met_multi_day', 'at the view''s end');
+SELECT is_empty($$ SELECT m FROM t.moved() m WHERE m ~ '!' $$, 'what is told of signals moves updated_at');
+SELECT results_eq($$ SELECT met_activated, met_invites, met_billing_views, met_multi_day FROM pql.crm_contact WHERE user_id = 'ann' $$, $$ VALUES (true, true, false, true) $$, 'met or not');
+SELECT results_eq($$ SELECT met_activated, met_invites FROM pql.crm_contact WHERE user_id = 'lone' $$, $$ VALUES (NULL::bool, NULL::bool) $$, 'NULL where nothing is known');
+SELECT results_eq($$ SELECT action, count(*) FROM pql.publish('trial') GROUP BY 1 $$, $$ VALUES ('kept', 6::bigint) $$, 'again: nothing to do');
+SELECT is_empty('SELECT t.moved()', 'and nothing moves');
+SELECT is_empty($$ SELECT c.user_id FROM pql.crm_contact c WHERE met_invites IS DISTINCT FROM CASE WHEN c.model IS NOT NULL THEN ';' || c.signals_met || ';' LIKE '%;invites;%' END
+	AND NOT (met_invites IS FALSE AND c.signals_met IS NULL) $$, 'they say what signals_met says');
+
+-- what depends on the view, and who may read it
+CREATE ROLE t_sync;
+GRANT SELECT ON pql.crm_contact TO t_sync;
+GRANT SELECT (user_id, email) ON pql.crm_contact TO PUBLIC;
+COMMENT ON COLUMN pql.crm_contact.email IS 'our comment';
+CREATE VIEW t.mine AS SELECT user_id, met_invites FROM pql.crm_contact;
+-- the signals of the model change
+SELECT pql.put_model(pql.adapt('trial', '{"signals": {"invites": {"signal": "asked_in"}}}')) \g /dev/null
+SELECT t.refresh('2026-04-15 12:20') \g /dev/null
+SELECT results_eq('SELECT * FROM pql.unpublished_signals()', $$ VALUES ('trial', 'asked_in', 'has no column'), ('trial', 'invites', 'is not in the model any more') $$, 'a model that has changed is noticed');
+SELECT results_eq($$ SELECT check_name, status, found, hint FROM pql.health() WHERE check_name LIKE 'crm%' $$,
+	$$ VALUES ('crm', 'warn', 'model trial: signal asked_in has no column; signal invites is not in the model any more', 'SELECT * FROM pql.publish(''trial'');') $$, 'by health, too');
+SELECT count(*) FROM t.moved() \g /dev/null
+SELECT results_eq($$ SELECT signal, column_name, action FROM pql.publish('trial') WHERE action <> 'kept' $$, $$ VALUES ('invites', 'met_invites', 'retired: NULL from now on'), ('asked_in', 'met_asked_in', 'added') $$, 'published again');
+SELECT is(t.columns(), 'met_activated met_icp_fit met_invites met_integrations met_billing_views met_multi_day met_asked_in', 'columns keep their places');
+SELECT results_eq($$ SELECT met_invites, met_asked_in FROM pql.crm_contact WHERE user_id = 'ann' $$, $$ VALUES (NULL::bool, true) $$, 'the old one is NULL');
+SELECT is_empty($$ SELECT m FROM t.moved() m WHERE m ~ '!' $$, 'which moves updated_at as well');
+SELECT is((SELECT count(*) FROM t.mine), (SELECT count(*) FROM pql.crm_contact), 'and what depends on the view is there');
+SELECT is_empty('SELECT * FROM pql.unpublished_signals()', 'all is published');
+SELECT t.refresh('2026-04-15 12:21') \g /dev/null
+SELECT is_empty('SELECT t.moved()', 'and a refresh says the same');
+
+SELECT is(t.error($$ SELECT * FROM pql.publish('trial', drop_old => true) $$),
+	'2BP01 | columns of pql.crm_contact cannot be dropped | Used by t.mine. | Drop these first and make them anew afterwards, or leave the old columns: they are NULL.', 'none is dropped under a view that depends on it');
+SELECT is(t.columns(), 'met_activated met_icp_fit met_invites met_integrations met_billing_views met_multi_day met_asked_in', 'nothing has happened then');
+DROP VIEW t.mine;
+CREATE FUNCTION t.of_row(pql.crm_contact) RETURNS text LANGUAGE sql AS 'SELECT $1.user_id';
+SELECT matches(t.error($$ SELECT * FROM pql.publish('trial', drop_old => true) $$), 'Used by function t.of_row', 'nor under a function of its row type');
+DROP FUNCTION t.of_row;
+SELECT results_eq($$ SELECT signal, column_name, action FROM pql.publish('trial', drop_old => true) WHERE action <> 'kept' $$, $$ VALUES ('invites', 'met_invites', 'dropped') $$, 'else it is');
+SELECT is(t.columns(), 'met_activated met_icp_fit met_integrations met_billing_views met_multi_day met_asked_in', 'the view is made anew without it');
+SELECT is_empty('SELECT t.moved()', 'which moves nothing, for the column was NULL');
+SELECT ok(has_table_privilege('t_sync', 'pql.crm_contact', 'select'), 'rights are as they were');
+SELECT ok(has_column_privilege('public', 'pql.crm_contact', 'email', 'select') AND NOT has_column_privilege('public', 'pql.crm_contact', 'title', 'select'), 'column by column');
+SELECT is(col_description('pql.crm_contact'::regclass, 2), 'our comment', 'and comments');
+SELECT isnt(obj_description('pql.crm_contact'::regclass), NULL, 'of the view, too');
+SELECT ok(EXISTS (SELECT FROM pg_depend d WHERE d.objid = 'pql.crm_contact'::regclass AND d.deptype = 'e'), 'it is the extension''s still');
+SELECT ok(NOT EXISTS (SELECT FROM pg_init_privs i WHERE i.objoid = 'pql.crm_contact'::regclass AND i.initprivs::text ~ 't_sync'), 'and its rights are not taken for the extension''s own, so that a dump has them');
+SELECT results_eq($$ SELECT user_id, met_asked_in FROM pql.crm_contact WHERE user_id = 'ann' $$, $$ VALUES ('ann', true) $$, 'positions stay');
+SELECT pql.activate_model('trial', 1) \g /dev/null
+SELECT t.refresh('2026-04-15 12:22') \g /dev/null
+SELECT results_eq($$ SELECT signal, column_name, action FROM pql.publish('trial') WHERE action <> 'kept' $$, $$ VALUES ('asked_in', 'met_asked_in', 'retired: NULL from now on'), ('invites', 'met_invites', 'added') $$, 'one that comes back after it was dropped is new');
+SELECT pql.activate_model('trial', 2) \g /dev/null
+SELECT results_eq($$ SELECT signal, column_name, action FROM pql.publish('trial') WHERE action <> 'kept' $$, $$ VALUES ('invites', 'met_invites', 'retired: NULL from now on'), ('asked_in', 'met_asked_in', 'filled again') $$, 'one that was only retired is filled again');
+SELECT pql.activate_model('trial', 1) \g /dev/null
+SELECT count(*) FROM pql.publish('trial') \g /dev/null
+SELECT t.refresh('2026-04-15 12:23') \g /dev/null
+
+-- names that no column could have, or two would
+SELECT pql.put_model(jsonb_build_object('model', 'odd_names', 'unit', 'user', 'signals', (
+	SELECT jsonb_agg(jsonb_build_object('signal', s, 'count', '*', 'at_least', n, 'points', 1)) FROM unnest(ARRAY['invites', 'a', 'order', 'a__b', 'a_b', left(repeat('very_long_', 12), 62) || 'a', left(repeat('very_long_', 12), 62) || 'b']) WITH ORDINALITY u (s, n)),
+	'tiers', '[{"tier": "top", "when": {"score": {"at_least": 2}}}]'::jsonb, 'qualify', '{"tier": {"at_least": "top"}}'::jsonb)) \g /dev/null
+SELECT t.refresh('2026-04-15 12:24') \g /dev/null
+SELECT is((SELECT count(*) FROM pql.publish('odd_names') p WHERE p.action = 'added'), 7::bigint, 'signals of any name');
+SELECT is_empty($$ SELECT c.column_name FROM pql.crm_column c WHERE c.column_name !~ '^met_[a-z0-9_]+$' OR octet_length(c.column_name) > 63 $$, 'get names that need no quotes');
+SELECT is((SELECT count(DISTINCT c.column_name) FROM pql.crm_column c WHERE c.model = 'odd_names'), 7::bigint, 'each its own');
+SELECT is_empty($$ SELECT c.column_name FROM pql.crm_column c WHERE c.model = 'odd_names' AND c.column_name NOT IN (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = 'pql.crm_contact'::regclass) $$, 'and are in the view');
+SELECT ok((SELECT met_invites AND met_odd_names_invites FROM pql.crm_contact WHERE user_id = 'ann'), 'a signal that two models name alike has two columns');
+SELECT is((SELECT count(*) FROM pql.crm_contact WHERE signals_met ~ '""'), 0::bigint, 'and nothing is escaped in what is joined');
+SELECT is(t.error($$ SELECT * FROM pql.publish('nosuch') $$), format('42704 | model "nosuch" is not active | Active are %s. | Only what refresh keeps verdicts of can be published.', (SELECT string_agg(model, ', ' ORDER BY model) FROM pql.active_model)), 'an unknown model');
+SELECT matches(t.error('SELECT * FROM pql.publish(NULL)'), '^42704 . model "NULL" is not active', 'or none');
+SELECT pql.deactivate_model('odd_names') \g /dev/null
+SELECT is((SELECT count(*) FROM pql.publish('odd_names', true) p WHERE p.action = 'dropped'), 7::bigint, 'those of a model that was set aside can be dropped');
+SELECT matches(t.error($$ INSERT INTO pql.crm_column (object, position, column_name, model, signal) VALUES ('contact', 99, 'met_"x', 'm', 's') $$), '^23514', 'no column of another name can be made');
+
+-- models of accounts
+INSERT INTO pql.model_version (model, version, document, evidence_bound, exact_qualification) VALUES ('account', 1, '{"model": "account", "unit": "account", "signals": [{"signal": "invites"}, {"signal": "growth"}]}', 0, false);
+ALTER TABLE pql.model_activation DISABLE TRIGGER pql_capture;
+INSERT INTO pql.model_activation (model, version) VALUES ('account', 1);
+INSERT INTO pql.score (user_id, model, started_at, version, account_id, status, score, potential, tier, signals, exclusions, changed_at) VALUES ('', 'account', '2026-03-01', 1, 'acme', 'qualified', 120, 120, 'mid_market', '{growth}', '{}', '2026-04-15');
+SELECT results_eq($$ SELECT column_name, action FROM pql.publish('account') $$, $$ VALUES ('met_invites', 'added'), ('met_growth', 'added') $$, 'signals of accounts are columns of pql.crm_account');
+SELECT pql.write_crm('2026-04-15 12:25') \g /dev/null
+SELECT results_eq($$ SELECT model, pqa_score, pqa_tier, pqa_status, signals_met, met_growth, met_invites FROM pql.crm_account WHERE account_id = 'acme' $$, $$ VALUES ('account', 120, 'mid_market', 'qualified', 'growth', true, false) $$, 'with score and tier');
+SELECT is((SELECT count(*) FROM pql.crm_contact WHERE user_id = ''), 0::bigint, 'and no contact of that name comes of it');
+SELECT count(*) FROM t.moved() \g /dev/null
+UPDATE pql.score SET score = 130 WHERE user_id = '';
+SELECT pql.write_crm('2026-04-15 12:26') \g /dev/null
+SELECT results_eq('SELECT t.moved()', ARRAY['account acme: pqa_score'], 'a verdict on an account is published');
+DELETE FROM pql.score WHERE user_id = '';
+SELECT pql.write_crm('2026-04-15 12:27') \g /dev/null
+SELECT is((SELECT pqa_score FROM pql.crm_account WHERE account_id = 'acme'), NULL, 'as is that there is none any more');
+SELECT is_empty('SELECT t.unfit()', 'no empty text, no key twice, to the end');
 
 SELECT * FROM finish();
 ROLLBACK;
