@@ -416,6 +416,7 @@ BEGIN ATOMIC
 		SELECT min(x.at) AS due_at FROM (
 			SELECT unnest(ARRAY[(a.p).opted_out_at, (a.p).suppressed_at]) AS at
 			UNION ALL SELECT unnest(ARRAY[o.opted_out_at, o.opted_in_at]) FROM pql.opt_out o WHERE o.user_id = a.user_id
+			UNION ALL SELECT unnest(ARRAY[q.suppressed_at, q.until]) FROM pql.suppressions(a.user_id) q
 		) x
 		WHERE x.at > as_of AND isfinite(x.at)
 	) d
@@ -467,8 +468,8 @@ COMMENT ON FUNCTION pql.crm_accounts(text[], timestamptz, timestamptz) IS 'Rows 
 CREATE FUNCTION pql.crm_tasks(users text[], stamp timestamptz) RETURNS SETOF pql.crm_task_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT format('lead-%s', l.lead_id), l.user_id, pql.crm_text(l.account_id),
-		format('%s: %s', initcap(replace(coalesce(l.tier, 'pql'), '_', ' ')), coalesce(pql.crm_text(p.full_name), pql.crm_text(p.email), l.user_id)),
+	SELECT format('lead-%s', l.lead_id), CASE WHEN l.user_id NOT LIKE 'forgotten:%' THEN l.user_id END, pql.crm_text(l.account_id),
+		format('%s: %s', initcap(replace(coalesce(l.tier, 'pql'), '_', ' ')), CASE WHEN l.user_id LIKE 'forgotten:%' THEN 'forgotten' ELSE coalesce(pql.crm_text(p.full_name), pql.crm_text(p.email), l.user_id) END),
 		pql.crm_text(l.explanation ->> 'summary'), l.state, l.reason, l.disposition, pql.crm_text(l.disposition_reason), CASE WHEN l.state <> 'control' THEN l.tier END, l.score, l.model,
 		CASE WHEN l.state <> 'queued' THEN l.rep END, CASE WHEN l.state <> 'queued' THEN pql.crm_text(r.crm_id) END,
 		pql.crm_instant(l.triggered_at), pql.crm_instant(l.first_touch_due_at), pql.crm_instant(l.assigned_at), pql.crm_instant(l.claimed_at), pql.crm_instant(l.first_touched_at), pql.crm_instant(l.last_touched_at), l.touches,
@@ -485,7 +486,7 @@ COMMENT ON FUNCTION pql.crm_tasks(text[], timestamptz) IS 'Rows of some users'' 
 CREATE FUNCTION pql.lock_crm() RETURNS void
 LANGUAGE sql VOLATILE SET lock_timeout = 0
 BEGIN ATOMIC
-	SELECT pg_catalog.pg_advisory_xact_lock(7370828, 1025);
+	SELECT pg_catalog.pg_advisory_xact_lock(7370828, 1026);
 END;
 COMMENT ON FUNCTION pql.lock_crm() IS 'Until the transaction ends, nobody else publishes. The last of all locks, and in a statement of its own.';
 
@@ -608,7 +609,7 @@ BEGIN
 	END IF;
 	IF wait THEN
 		PERFORM pql.lock_crm();
-	ELSIF NOT pg_try_advisory_xact_lock(7370828, 1025) THEN
+	ELSIF NOT pg_try_advisory_xact_lock(7370828, 1026) THEN
 		-- whoever is at it, or the next, does the rest
 		INSERT INTO pql.crm_change (user_id) SELECT u FROM unnest(of_users) u;
 		RETURN 0;
@@ -635,6 +636,8 @@ BEGIN
 	of_accounts := ARRAY(SELECT a FROM unnest(of_accounts) a UNION SELECT r.account_id FROM pql.crm_account_row r WHERE r.due_at <= as_of
 		UNION SELECT a.account_id FROM pql.account a WHERE everybody UNION SELECT r.account_id FROM pql.crm_account_row r WHERE everybody
 		UNION SELECT r.account_id FROM pql.crm_contact_row r WHERE r.user_id = ANY (of_users) AND r.account_id IS NOT NULL);
+	-- what told the CRM that somebody is forgotten has been there long enough
+	DELETE FROM pql.crm_contact_row r WHERE r.due_at <= as_of AND r.status = 'forgotten';
 	stamp := pql.next_publication();
 	FOR i IN 0 .. (cardinality(of_users) - 1) / most LOOP
 		PERFORM pql.write_contacts(of_users[i * most + 1:(i + 1) * most], as_of, stamp);

@@ -263,6 +263,7 @@ SET lock_timeout = '10s'
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
 	picked text[];
+	forgotten text[];
 	expected int;
 	kept int;
 	waiting int;
@@ -286,14 +287,24 @@ BEGIN
 	reread := 0;
 	changed := 0;
 	triggered := 0;
-	picked := pql.pick_users(as_of, logged_until, most_users, unreadable);
+	LOOP
+		picked := pql.pick_users(as_of, logged_until, most_users, unreadable);
+		EXIT WHEN picked IS NULL;
+		users := cardinality(picked);
+		PERFORM pql.lock_users(picked);
+		EXIT WHEN NOT EXISTS (SELECT FROM pql.forgotten);
+		-- rows of theirs that came while they were being forgotten, or come from a connected table still
+		forgotten := pql.forgotten_among(picked);
+		PERFORM pql.erase(forgotten);
+		picked := ARRAY(SELECT u FROM unnest(picked) u WHERE u <> ALL (forgotten));
+		EXIT WHEN picked <> '{}';
+	END LOOP;
 	IF picked IS NULL THEN
+		users := 0;
 		PERFORM pql.finish_refresh(as_of, unreadable);
 		PERFORM pql.write_crm(as_of, NULL, unreadable, wait => false);
 		RETURN;
 	END IF;
-	users := cardinality(picked);
-	PERFORM pql.lock_users(picked);
 	-- another refresh may have been quicker
 	as_of := greatest(as_of, (SELECT max(r.as_of) FROM pql.run r));
 
