@@ -332,27 +332,38 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.crm_flags(text, text) IS 'What crm_contact_row.met is of a user, or crm_account_row.met of an account, by the latest verdict of each model. NULL: nothing is told.';
 
+CREATE FUNCTION pql.many(items text[]) RETURNS SETOF text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE ROWS 1000 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN QUERY SELECT i FROM unnest(items) i;
+END
+$$;
+COMMENT ON FUNCTION pql.many(text[]) IS 'unnest, of which a plan that is made before the array is known expects a thousand rows and not ten.';
+
 CREATE FUNCTION pql.crm_contacts(users text[], as_of timestamptz, stamp timestamptz) RETURNS SETOF pql.crm_contact_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	WITH main AS MATERIALIZED (
 		SELECT r.model FROM pql.reporting() r
 	), words AS MATERIALIZED (
-		SELECT w.* FROM pql.model_words() w
+		SELECT w.*, w.category = ANY (s.features) AS is_feature, w.signal = ANY (s.requests) AS is_request
+		FROM pql.model_words() w CROSS JOIN (SELECT pql.crm_setting('feature_categories') AS features, pql.crm_setting('enterprise_signals') AS requests OFFSET 0) s
 	), trials AS MATERIALIZED (
 		SELECT DISTINCT ON (t.user_id) t.* FROM pql.trial_at(as_of, NULL, users) t ORDER BY t.user_id, t.started_at DESC
 	), about AS MATERIALIZED (
 		SELECT u.user_id, p, s, t, l, k, p.user_id IS NOT NULL AS is_person, s.user_id IS NOT NULL AS is_scored, k.user_id IS NOT NULL AS was_there, l.lead_id IS NOT NULL AS is_lead,
 			pql.is_undecided(l) AS undecided, l.started_at = s.started_at AS of_this_trial,
-			CASE WHEN l.lead_id IS NOT NULL THEN pql.touch_barrier(l, as_of) ELSE pql.contact_barrier(u.user_id, as_of) END AS barrier
-		FROM (SELECT DISTINCT x.user_id FROM unnest(users) x (user_id) WHERE x.user_id <> '') u
+			-- asked only where there may be one
+			CASE WHEN l.lead_id IS NOT NULL THEN pql.touch_barrier(l, as_of)
+				WHEN p.opted_out_at IS NOT NULL OR p.suppressed_at IS NOT NULL OR EXISTS (SELECT FROM pql.suppression) OR EXISTS (SELECT FROM pql.opt_out o WHERE o.user_id = u.user_id) THEN pql.contact_barrier(u.user_id, as_of) END AS barrier
+		FROM (SELECT DISTINCT x AS user_id FROM pql.many(users) x WHERE x <> '') u
 		LEFT JOIN pql.person p ON p.user_id = u.user_id
 		LEFT JOIN LATERAL (
 			SELECT v.* FROM pql.score v WHERE v.user_id = u.user_id AND v.model = (SELECT m.model FROM main m) ORDER BY v.started_at DESC LIMIT 1
 		) s ON true
 		LEFT JOIN trials t ON t.user_id = u.user_id
 		LEFT JOIN LATERAL (
-			SELECT v.* FROM pql.lead v WHERE v.user_id = u.user_id AND v.model = (SELECT m.model FROM main m) ORDER BY v.lead_id DESC LIMIT 1
+			SELECT v.* FROM pql.lead v WHERE v.user_id = u.user_id AND v.model = (SELECT m.model FROM main m) ORDER BY v.started_at DESC, v.number DESC LIMIT 1
 		) l ON true
 		LEFT JOIN pql.crm_contact_row k ON k.user_id = u.user_id
 	)
@@ -392,7 +403,7 @@ BEGIN ATOMIC
 		b.reason IS NULL,
 		b.reason,
 		stamp,
-		pql.crm_flags('contact', a.user_id),
+		CASE WHEN EXISTS (SELECT FROM pql.crm_column) THEN pql.crm_flags('contact', a.user_id) END,
 		d.due_at
 	FROM about a
 	LEFT JOIN pql.crm_usage g ON g.user_id = a.user_id
@@ -400,8 +411,8 @@ BEGIN ATOMIC
 		SELECT (max(pql.crm_instant(pql.evidence_horizon(s.evidence))) AT TIME ZONE 'UTC')::date AS last_active_on FROM pql.state s WHERE s.user_id = a.user_id
 	) e
 	CROSS JOIN LATERAL (
-		SELECT pql.crm_words(array_agg(DISTINCT w.signal) FILTER (WHERE w.category = ANY (pql.crm_setting('feature_categories')))) AS key_features,
-			bool_or(w.signal = ANY (pql.crm_setting('enterprise_signals'))) AS enterprise_request,
+		SELECT pql.crm_words(array_agg(DISTINCT w.signal) FILTER (WHERE w.is_feature)) AS key_features,
+			bool_or(w.is_request) AS enterprise_request,
 			string_agg(coalesce(w.words, replace(w.signal, '_', ' ')), '; ' ORDER BY w.n) FILTER (WHERE w.model = (a.s).model) AS summary
 		FROM (
 			SELECT DISTINCT ON (v.model) v.model, v.signals FROM pql.score v WHERE v.user_id = a.user_id ORDER BY v.model, v.started_at DESC
@@ -437,8 +448,8 @@ BEGIN ATOMIC
 		m.newcomers / nullif(m.users - m.newcomers - m.later, 0)::float8,
 		m.enterprise_requests, m.ready_users, m.converted_users, m.last_active_on,
 		s.model, s.status, s.score, s.tier, pql.crm_words(s.signals), pql.crm_instant(s.qualified_at),
-		stamp, pql.crm_flags('account', x.account_id), m.due_at
-	FROM (SELECT DISTINCT y.account_id FROM unnest(accounts) y (account_id) WHERE y.account_id <> '') x
+		stamp, CASE WHEN EXISTS (SELECT FROM pql.crm_column) THEN pql.crm_flags('account', x.account_id) END, m.due_at
+	FROM (SELECT DISTINCT y AS account_id FROM pql.many(accounts) y WHERE y <> '') x
 	CROSS JOIN day d
 	LEFT JOIN pql.account a ON a.account_id = x.account_id
 	LEFT JOIN pql.crm_account_row k ON k.account_id = x.account_id
@@ -474,10 +485,11 @@ BEGIN ATOMIC
 		CASE WHEN l.state <> 'queued' THEN l.rep END, CASE WHEN l.state <> 'queued' THEN pql.crm_text(r.crm_id) END,
 		pql.crm_instant(l.triggered_at), pql.crm_instant(l.first_touch_due_at), pql.crm_instant(l.assigned_at), pql.crm_instant(l.claimed_at), pql.crm_instant(l.first_touched_at), pql.crm_instant(l.last_touched_at), l.touches,
 		pql.crm_instant(l.replied_at), pql.crm_instant(l.met_at), 'hand_raiser' = ANY (l.flags), 'deal_for_ae' = ANY (l.flags), pql.crm_instant(l.converted_at), l.mrr, pql.crm_instant(l.closed_at), stamp
-	FROM pql.lead l
+	FROM (SELECT DISTINCT x AS user_id FROM pql.many(users) x) u
+	JOIN pql.lead l ON l.user_id = u.user_id
 	LEFT JOIN pql.person p ON p.user_id = l.user_id
 	LEFT JOIN pql.rep r ON r.email = l.rep
-	WHERE l.user_id = ANY (users) AND (NOT pql.is_undecided(l) OR EXISTS (SELECT FROM pql.crm_task_row k WHERE k.task_id = format('lead-%s', l.lead_id)));
+	WHERE (NOT pql.is_undecided(l) OR EXISTS (SELECT FROM pql.crm_task_row k WHERE k.task_id = format('lead-%s', l.lead_id)));
 END;
 COMMENT ON FUNCTION pql.crm_tasks(text[], timestamptz) IS 'Rows of some users'' leads for pql.crm_task_row. stamp: their updated_at, should they differ. Of those that are held out, or that have not been drawn yet, there is none.';
 
