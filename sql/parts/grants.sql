@@ -1,3 +1,2 @@
--- The schema is closed to everybody but its owner. Who is to use pql gets USAGE on it and the rights
--- on tables that the work needs; functions run with the caller's rights.
-REVOKE ALL ON FUNCTION pql.ship_model(text, boolean), pql.ship_email_domains(text) FROM PUBLIC;
+-- The schema is closed to everybody but its owner, and so is each function in it. Who is to use pql is given one of its roles: pql.grant_to.
+REVOKE ALL ON ALL ROUTINES IN SCHEMA pql FROM PUBLIC;

@@ -46,6 +46,9 @@ BEGIN
 	RETURN QUERY SELECT 'activities', CASE WHEN a.refused > 0 THEN 'warn' ELSE 'ok' END, format('%s applied, %s refused', a.applied, a.refused), CASE WHEN a.refused > 0 THEN 'SELECT activity_id, refused FROM pql.activity WHERE refused IS NOT NULL;' END
 	FROM (SELECT count(x.applied_at) AS applied, count(x.refused) AS refused FROM pql.activity x) a WHERE a.applied + a.refused > 0;
 
+	RETURN QUERY SELECT 'crm', 'warn', format('model %s: %s', u.model, string_agg(format('signal %s %s', u.signal, u.problem), '; ' ORDER BY u.signal)), format('SELECT * FROM pql.publish(%L);', u.model)
+	FROM pql.unpublished_signals() u GROUP BY u.model ORDER BY u.model;
+
 	RETURN QUERY SELECT 'source ' || s.relation, CASE WHEN u.message IS NOT NULL OR w.tables IS NOT NULL THEN 'error' WHEN s.capture = 'manual' THEN 'none' ELSE 'ok' END,
 		coalesce(u.message, 'changes of ' || w.tables || ' are not noticed', s.capture),
 		CASE WHEN u.message IS NOT NULL THEN format('Mend it, connect it anew, or leave it out: SELECT pql.disconnect(''events'', %L).', s.relation)

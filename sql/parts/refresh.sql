@@ -270,6 +270,7 @@ SET lock_timeout = '10s'
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
 	picked text[];
+	forgotten text[];
 	expected int;
 	kept int;
 	waiting int;
@@ -293,13 +294,24 @@ BEGIN
 	reread := 0;
 	changed := 0;
 	triggered := 0;
-	picked := pql.pick_users(as_of, logged_until, most_users, unreadable);
+	LOOP
+		picked := pql.pick_users(as_of, logged_until, most_users, unreadable);
+		EXIT WHEN picked IS NULL;
+		users := cardinality(picked);
+		PERFORM pql.lock_users(picked);
+		EXIT WHEN NOT EXISTS (SELECT FROM pql.forgotten);
+		-- rows of theirs that came while they were being forgotten, or come from a connected table still
+		forgotten := pql.forgotten_among(picked);
+		PERFORM pql.erase(forgotten);
+		picked := ARRAY(SELECT u FROM unnest(picked) u WHERE u <> ALL (forgotten));
+		EXIT WHEN picked <> '{}';
+	END LOOP;
 	IF picked IS NULL THEN
+		users := 0;
 		PERFORM pql.finish_refresh(as_of, unreadable);
+		PERFORM pql.write_crm(as_of, NULL, unreadable, wait => false);
 		RETURN;
 	END IF;
-	users := cardinality(picked);
-	PERFORM pql.lock_users(picked);
 	-- another refresh may have been quicker
 	as_of := greatest(as_of, (SELECT max(r.as_of) FROM pql.run r));
 
@@ -467,6 +479,7 @@ BEGIN
 	IF users < most_users THEN
 		PERFORM pql.finish_refresh(as_of, unreadable);
 	END IF;
+	PERFORM pql.write_crm(as_of, picked, unreadable, users < most_users, wait => false);
 END
 $$;
 COMMENT ON FUNCTION pql.refresh_batch(timestamptz, int, bigint, text[], timestamptz) IS 'Brings up to most_users users (and as many whose time has come) up to date, in this transaction: for who cannot CALL pql.refresh. run_id: what the call before returned, to go on with the same run; NULL: a new one, which looks for news in sources without triggers first (0: it has written nothing yet). unreadable: sources not to be read; who needs them stays marked. logged_until: marks made later wait for another run. users 0: nothing was left to do. In READ COMMITTED; a transaction that refreshes several batches keeps their locks. ERROR: as_of NULL, or a minute or more earlier than that of the last refresh (within it, that of the last one holds); a source that cannot be read.';
@@ -563,6 +576,9 @@ BEGIN
 			RAISE NOTICE '% users judged, % left', done, (SELECT p.remaining FROM pql.progress p);
 		END IF;
 	END LOOP;
+	-- what was left to others who published at the same time
+	PERFORM pql.write_crm(as_of, NULL, unreadable);
+	COMMIT;
 	messages := messages OPERATOR(pg_catalog.||) failures;
 	IF messages OPERATOR(pg_catalog.<>) '{}' THEN
 		CALL pql.note_failure(run, as_of, pg_catalog.array_to_string(messages, E'\n'));

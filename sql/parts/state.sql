@@ -277,12 +277,18 @@ COMMENT ON COLUMN pql.lead_event.details IS 'Of pql_triggered: model, pql_score,
 CREATE FUNCTION pql.refuse_rewriting() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+	-- of somebody who is forgotten, what happened stays, and whose it was and what was said goes
+	IF TG_OP = 'UPDATE' AND OLD.user_id NOT LIKE 'forgotten:%' AND NEW.user_id LIKE 'forgotten:%'
+		AND (NEW.lead_id, NEW.event_id, NEW.event, NEW.occurred_at, NEW.recorded_at) = (OLD.lead_id, OLD.event_id, OLD.event, OLD.occurred_at, OLD.recorded_at)
+		AND OLD.details @> NEW.details AND NEW.external_id IS NULL THEN
+		RETURN NEW;
+	END IF;
 	RAISE EXCEPTION 'what happened to lead % cannot be changed', OLD.lead_id
 		USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = 'pql.lead_event is a log.',
 			HINT = 'Record what is true now as a further row.';
 END
 $$;
-COMMENT ON FUNCTION pql.refuse_rewriting() IS 'Trigger: pql.lead_event is only ever added to.';
+COMMENT ON FUNCTION pql.refuse_rewriting() IS 'Trigger: pql.lead_event is only ever added to, but for pql.forget, which takes away what is personal.';
 CREATE TRIGGER lead_event_is_a_log BEFORE UPDATE OR DELETE ON pql.lead_event
 FOR EACH ROW EXECUTE FUNCTION pql.refuse_rewriting();
 

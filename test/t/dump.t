@@ -76,6 +76,13 @@ SELECT (pql.log_reply(l.lead_id, 'unsubscribe', as_of => '2026-11-05 11:00Z')).s
 UPDATE pql.person SET opted_out_at = '2026-11-01' WHERE user_id = 'w1';
 INSERT INTO pql.activity (activity_id, user_id, channel, occurred_at) VALUES ('T1', 'w1', 'call', '2026-11-06 10:00Z');
 SELECT pql.pause('enough', as_of => '2026-11-06');
+SELECT count(*) FROM pql.publish('trial');
+SELECT count(*) FROM pql.publish('mine');
+INSERT INTO pql.crm_setting VALUES ('feature_categories', 'depth');
+SELECT pql.suppress('late.example', 'region', as_of => '2026-11-06');
+INSERT INTO pql.person (user_id, email, opted_out_at) VALUES ('gone', 'gone@work.example', '2026-11-01');
+SELECT count(*) FROM pql.forget('gone');
+SELECT pql.write_crm('2026-11-06');
 SQL
 
 my $state = <<'SQL';
@@ -112,6 +119,15 @@ SELECT * FROM pql.email_domain ORDER BY domain;
 SELECT * FROM pql.template ORDER BY template;
 SELECT * FROM pql.surveillance_wording ORDER BY pattern;
 SELECT * FROM pql.outreach_setting;
+SELECT * FROM pql.crm_contact ORDER BY user_id;
+SELECT * FROM pql.crm_account ORDER BY account_id;
+SELECT * FROM pql.crm_task ORDER BY task_id;
+SELECT attname, col_description(attrelid, attnum) FROM pg_attribute WHERE attrelid = 'pql.crm_contact'::regclass AND attnum > 0 ORDER BY attnum;
+SELECT * FROM pql.crm_column ORDER BY object, position;
+SELECT * FROM pql.crm_publication;
+SELECT * FROM pql.crm_setting;
+SELECT * FROM pql.suppression ORDER BY what, value;
+SELECT f.*, s.salt FROM pql.forgotten f, pql.forgotten_salt s;
 SQL
 
 is(system("pg_dump -d pql_dumped -f $made"), 0, 'pg_dump');
@@ -127,4 +143,7 @@ like($before, qr/outreach_sent/, 'and that is still known');
 run_sql('pql_restored', "SET client_min_messages = warning; CALL pql.refresh('2026-11-08')");
 is(run_sql('pql_restored', "SELECT count(*) FROM pql.lead WHERE user_id IN ('w1', 'w2') AND rep IS NOT NULL"), "2\n", 'leads stay with their reps');
 is(run_sql('pql_restored', "SELECT max(lead_id) < nextval('pql.lead_lead_id_seq') FROM pql.lead"), "t\n", 'and new ones get new ids');
+like($before, qr/met_mine_invites\|Signal/, 'columns of signals are there again');
+is(run_sql('pql_restored', "SELECT pql.write_crm('2026-11-08') > 0; SELECT pql.write_crm('2026-11-08'); INSERT INTO pql.crm_change DEFAULT VALUES; SELECT pql.write_crm('2026-11-08')") =~ s/^t?f?\n//r, "0\n0\n", 'and what is published goes on from where it was');
+is(run_sql('pql_restored', "INSERT INTO pql.person (user_id) VALUES ('gone'); SELECT count(*) FROM pql.person WHERE user_id = 'gone'"), "0\n", 'who was forgotten stays so');
 done_testing();
