@@ -187,8 +187,8 @@ BEGIN
 			WHEN 'dau_mau' THEN
 				n := n + 1;
 				series := series || format(' CROSS JOIN LATERAL (SELECT pql.signal_series($6, m.evidence, %L, $2) AS numbers OFFSET 0) f%s', 'counts_as_' || asked.name, n);
-				-- mean daily ÷ monthly: of those who came at all, the mean of each one's
-				pairs := pairs || format(', %L, avg(f%s.numbers[1]) FILTER (WHERE f%2$s.numbers[1] > 0)', asked.name, n);
+				-- mean daily ÷ monthly is days of all ÷ 30 ÷ people who came at all; in whole days, for sums of fractions depend on the order
+				pairs := pairs || format(', %L, sum(round(30 * f%s.numbers[1])::bigint)::float8 / nullif(30 * count(*) FILTER (WHERE f%2$s.numbers[1] > 0), 0)', asked.name, n);
 				changes := format('least(%s, CASE WHEN max(f%s.numbers[1]) > 0 THEN (min(s.today) + 1)::timestamp AT TIME ZONE %L END)', changes, n, zone);
 			WHEN 'weeks' THEN
 				n := n + 1;

@@ -78,7 +78,7 @@ UPDATE pql.account SET kind = NULL WHERE account_id = 'acme';
 
 SELECT pql.activate_model('account', 1) \g /dev/null
 SELECT is((SELECT string_agg(m.model, ' ' ORDER BY m.model) FROM pql.active_model m WHERE m.model ~ 'account'), 'account account_members', 'members are kept with it');
-SELECT pql.put_model(pql.adapt('account', '{"members": {"stickiness": {"dau_mau": "*"}, "rising": {"weeks_rising": "*"}, "falling": {"weeks_falling": "invite"}}}')) \g /dev/null
+SELECT pql.put_model(pql.adapt('account', '{"events": {"invite": "invite_sent"}, "members": {"stickiness": {"dau_mau": "*"}, "rising": {"weeks_rising": "*"}, "falling": {"weeks_falling": "invite"}}}')) \g /dev/null
 TRUNCATE pql.person, pql.event, pql.account, pql.fact, pql.change;
 SELECT setseed(0.5);
 INSERT INTO pql.account (account_id, name, employees, industry) SELECT 'c' || n, 'Company ' || n, 40 * n, CASE WHEN n % 3 = 0 THEN 'fintech' END FROM generate_series(1, 20) n;

@@ -273,21 +273,25 @@ SELECT is((SELECT count(*) FROM pql.publish('odd_names', true) p WHERE p.action 
 SELECT matches(t.error($$ INSERT INTO pql.crm_column (object, position, column_name, model, signal) VALUES ('contact', 99, 'met_"x', 'm', 's') $$), '^23514', 'no column of another name can be made');
 
 -- models of accounts
-INSERT INTO pql.model_version (model, version, document, evidence_bound, exact_qualification) VALUES ('account', 1, '{"model": "account", "unit": "account", "signals": [{"signal": "invites"}, {"signal": "growth"}]}', 0, false);
-ALTER TABLE pql.model_activation DISABLE TRIGGER pql_capture;
-INSERT INTO pql.model_activation (model, version) VALUES ('account', 1);
-INSERT INTO pql.score (user_id, model, started_at, version, account_id, status, score, potential, tier, signals, exclusions, changed_at) VALUES ('', 'account', '2026-03-01', 1, 'acme', 'qualified', 120, 120, 'mid_market', '{growth}', '{}', '2026-04-15');
-SELECT results_eq($$ SELECT column_name, action FROM pql.publish('account') $$, $$ VALUES ('met_invites', 'added'), ('met_growth', 'added') $$, 'signals of accounts are columns of pql.crm_account');
-SELECT pql.write_crm('2026-04-15 12:25') \g /dev/null
-SELECT results_eq($$ SELECT model, pqa_score, pqa_tier, pqa_status, signals_met, met_growth, met_invites FROM pql.crm_account WHERE account_id = 'acme' $$, $$ VALUES ('account', 120, 'mid_market', 'qualified', 'growth', true, false) $$, 'with score and tier');
-SELECT is((SELECT count(*) FROM pql.crm_contact WHERE user_id = ''), 0::bigint, 'and no contact of that name comes of it');
+SELECT pql.activate_model('account', 1) \g /dev/null
+SELECT t.refresh('2026-04-15 12:25') \g /dev/null
+SELECT s.account_id AS of FROM pql.score_all('account', '2026-04-15 12:25') s ORDER BY s.score DESC, 1 LIMIT 1 \gset pqa_
+SELECT results_eq($$ SELECT model, pqa_score, pqa_tier, pqa_status, signals_met FROM pql.crm_account WHERE pqa_status IS NOT NULL ORDER BY account_id $$,
+	$$ SELECT 'account'::text, s.score, s.tier, s.status, nullif(array_to_string(s.signals, ';'), '') FROM pql.score_all('account', '2026-04-15 12:25') s ORDER BY s.account_id $$, 'verdicts on accounts are rows of pql.crm_account');
+SELECT set_eq($$ SELECT column_name::text, action FROM pql.publish('account') $$, $$ SELECT 'met_' || x.signal AS column_name, 'added' AS action FROM pql.model_signals(pql.model('account')) x $$, 'and their signals columns of it');
+SELECT is((SELECT r.met_members_score FROM pql.crm_account r WHERE r.account_id = :'pqa_of'), (SELECT 'members_score' = ANY (s.signals) FROM pql.score s WHERE s.user_id = 'account:' || :'pqa_of' AND s.model = 'account'), 'which say what is met');
+SELECT is((SELECT count(*) FROM pql.crm_contact WHERE user_id LIKE 'account:%'), 0::bigint, 'no contact comes of it');
 SELECT count(*) FROM t.moved() \g /dev/null
-UPDATE pql.score SET score = 130 WHERE user_id = '';
-SELECT pql.write_crm('2026-04-15 12:26') \g /dev/null
-SELECT results_eq('SELECT t.moved()', ARRAY['account acme: pqa_score'], 'a verdict on an account is published');
-DELETE FROM pql.score WHERE user_id = '';
+SELECT pql.put_model(pql.adapt('account', '{"signals": {"company_size": {"bands": [{"at_least": 1, "points": 77}]}}}')) \g /dev/null
+SELECT t.refresh('2026-04-15 12:26') \g /dev/null
+SELECT cmp_ok((SELECT count(*) FROM t.moved() m WHERE m ~ '^account .*: (met_company_size )?pqa_score'), '>=', 1::bigint, 'a verdict on an account that changes is published');
+-- a lead of an account
+INSERT INTO pql.lead (user_id, model, started_at, account_id, version, status, state, reason, score, tier, triggered_at, late, backfilled) VALUES ('account:' || :'pqa_of', 'account', '-infinity', :'pqa_of', 1, 'qualified', 'assigned', 'team', 90, 'mid_market', '2026-04-15', false, false);
 SELECT pql.write_crm('2026-04-15 12:27') \g /dev/null
-SELECT is((SELECT pqa_score FROM pql.crm_account WHERE account_id = 'acme'), NULL, 'as is that there is none any more');
+SELECT is((SELECT ROW(user_id, account_id, subject)::text FROM pql.crm_task WHERE model = 'account' AND score = 90), (SELECT ROW(NULL::text, a.account_id, 'Mid Market: ' || coalesce(a.name, a.domain, a.account_id))::text FROM pql.account a WHERE a.account_id = :'pqa_of'), 'is a task of the company, and of nobody in particular');
+SELECT pql.deactivate_model('account') \g /dev/null
+SELECT pql.write_crm('2026-04-15 12:28') \g /dev/null
+SELECT is((SELECT count(pqa_score) FROM pql.crm_account), 0::bigint, 'a model that is set aside says nothing any more');
 SELECT is_empty('SELECT t.unfit()', 'no empty text, no key twice, to the end');
 
 SELECT * FROM finish();
