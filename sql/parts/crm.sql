@@ -347,7 +347,13 @@ BEGIN ATOMIC
 		SELECT w.*, w.category = ANY (s.features) AS is_feature, w.signal = ANY (s.requests) AS is_request
 		FROM pql.model_words() w CROSS JOIN (SELECT pql.crm_setting('feature_categories') AS features, pql.crm_setting('enterprise_signals') AS requests OFFSET 0) s
 	), trials AS MATERIALIZED (
-		SELECT DISTINCT ON (t.user_id) t.* FROM pql.trial_at(as_of, NULL, users) t ORDER BY t.user_id, t.started_at DESC
+		-- looked up, one by one; where sign-ups start them, all at once
+		SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.mrr, r.conversion_source, NULL::jsonb AS signup
+		FROM pql.many(users) u CROSS JOIN LATERAL (
+			SELECT x.* FROM pql.trial x WHERE x.user_id = u AND x.started_at >= '0001-01-01 00:00Z' AND x.started_at <= as_of ORDER BY x.started_at DESC LIMIT 1) r
+		UNION ALL
+		(SELECT DISTINCT ON (t.user_id) t.user_id, t.started_at, t.ends_at, t.plan, t.mrr, t.conversion_source, t.signup
+		FROM pql.trial_at(as_of, NULL, users) t WHERE NOT EXISTS (SELECT FROM pql.trial) ORDER BY t.user_id, t.started_at DESC)
 	), about AS MATERIALIZED (
 		SELECT u.user_id, p, s, t, l, k, p.user_id IS NOT NULL AS is_person, s.user_id IS NOT NULL AS is_scored, k.user_id IS NOT NULL AS was_there, l.lead_id IS NOT NULL AS is_lead,
 			pql.is_undecided(l) AS undecided, l.started_at = s.started_at AS of_this_trial,
@@ -646,7 +652,7 @@ BEGIN
 	-- the accounts that they leave, and those that they come to
 	of_accounts := ARRAY(SELECT a FROM unnest(of_accounts) a UNION SELECT r.account_id FROM pql.crm_account_row r WHERE r.due_at <= as_of
 		UNION SELECT a.account_id FROM pql.account a WHERE everybody UNION SELECT r.account_id FROM pql.crm_account_row r WHERE everybody
-		UNION SELECT r.account_id FROM pql.crm_contact_row r WHERE r.user_id = ANY (of_users) AND r.account_id IS NOT NULL);
+		UNION SELECT r.account_id FROM pql.many(of_users) u JOIN pql.crm_contact_row r ON r.user_id = u WHERE r.account_id IS NOT NULL);
 	-- what told the CRM that somebody is forgotten has been there long enough
 	DELETE FROM pql.crm_contact_row r WHERE r.due_at <= as_of AND r.status = 'forgotten';
 	stamp := pql.next_publication();
@@ -654,7 +660,7 @@ BEGIN
 		PERFORM pql.write_contacts(of_users[i * most + 1:(i + 1) * most], as_of, stamp);
 		PERFORM pql.write_tasks(of_users[i * most + 1:(i + 1) * most], stamp);
 	END LOOP;
-	of_accounts := ARRAY(SELECT a FROM unnest(of_accounts) a UNION SELECT r.account_id FROM pql.crm_contact_row r WHERE r.user_id = ANY (of_users) AND r.account_id IS NOT NULL);
+	of_accounts := ARRAY(SELECT a FROM unnest(of_accounts) a UNION SELECT r.account_id FROM pql.many(of_users) u JOIN pql.crm_contact_row r ON r.user_id = u WHERE r.account_id IS NOT NULL);
 	FOR i IN 0 .. (cardinality(of_accounts) - 1) / most LOOP
 		PERFORM pql.write_accounts(of_accounts[i * most + 1:(i + 1) * most], as_of, stamp);
 	END LOOP;

@@ -18,7 +18,7 @@ CREATE FUNCTION pql.contact_barrier(user_id text, as_of timestamptz DEFAULT now(
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT CASE
-		WHEN EXISTS (SELECT FROM pql.person p WHERE p.user_id = contact_barrier.user_id AND p.suppressed_at <= as_of) OR pql.is_listed(contact_barrier.user_id, as_of) THEN 'suppressed'
+		WHEN EXISTS (SELECT FROM pql.person p WHERE p.user_id = contact_barrier.user_id AND p.suppressed_at <= as_of) OR EXISTS (SELECT FROM pql.suppression) AND pql.is_listed(contact_barrier.user_id, as_of) THEN 'suppressed'
 		WHEN EXISTS (SELECT FROM pql.person p WHERE p.user_id = contact_barrier.user_id AND p.opted_out_at <= as_of)
 			OR EXISTS (SELECT FROM pql.opt_out o WHERE o.user_id = contact_barrier.user_id AND o.opted_out_at <= as_of AND (o.opted_in_at <= as_of) IS NOT TRUE) THEN 'opted_out' END;
 END;
