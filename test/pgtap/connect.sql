@@ -203,7 +203,6 @@ SELECT results_eq($$SELECT user_id, signals FROM pql.score_all('trial', '2026-03
 
 CREATE ROLE pql_connect_reader;
 GRANT USAGE ON SCHEMA pql, app, t TO pql_connect_reader;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pql TO pql_connect_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA pql TO pql_connect_reader;
 GRANT SELECT ON app.events TO pql_connect_reader;
 CREATE FUNCTION t.as_reader(query text) RETURNS text

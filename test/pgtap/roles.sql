@@ -30,12 +30,13 @@ CREATE FUNCTION t.may(who text) RETURNS SETOF text LANGUAGE sql STABLE AS $$
 	-- a CASE, for sequences alone have such rights
 	WHERE c.relnamespace = 'pql'::regnamespace AND CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(who, c.oid, p.privilege) END
 	UNION ALL
-	SELECT 'execute ' || p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'pql'::regnamespace AND has_function_privilege(who, p.oid, 'EXECUTE')
+	-- what is everybody's runs with the caller's rights, as is tested below
+	SELECT 'execute ' || p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'pql'::regnamespace AND has_function_privilege(who, p.oid, 'EXECUTE') AND NOT has_function_privilege('public', p.oid, 'EXECUTE')
 	UNION ALL
 	SELECT format('%s schema pql', lower(p)) FROM unnest(ARRAY['USAGE', 'CREATE']) p WHERE has_schema_privilege(who, 'pql', p)) m (m) $$;
 
 SELECT is_empty($$ SELECT t.may('t_stranger') $$, 'who is granted nothing can do nothing');
-SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'pql'::regnamespace AND has_function_privilege('public', p.oid, 'execute') $$, 'no function is everybody''s');
+SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'pql'::regnamespace AND p.prosecdef AND has_function_privilege('public', p.oid, 'execute') $$, 'no function that runs with more rights than the caller''s is everybody''s');
 SELECT is_empty($$ SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'pql'::regnamespace AND c.relkind IN ('r', 'v', 'm') AND has_any_column_privilege('public', c.oid, 'select,insert,update') $$, 'nor a relation');
 
 -- ---- granting ----
@@ -79,11 +80,48 @@ SELECT t.refresh('2026-03-04 10:05') \g /dev/null
 SET ROLE t_sync;
 SELECT results_eq('SELECT count(*) FROM pql.crm_contact UNION ALL SELECT count(*) FROM pql.crm_account UNION ALL SELECT count(*) FROM pql.crm_task', ARRAY[2, 1, 2]::bigint[], 'it reads them');
 SELECT ok((SELECT met_invites FROM pql.crm_contact WHERE user_id = 'ann'), 'with columns of signals');
-SELECT is((SELECT string_agg(f.name, ', ') FROM (SELECT p.oid::regprocedure::text AS name FROM pg_proc p WHERE p.pronamespace = 'pql'::regnamespace AND has_function_privilege(p.oid, 'execute')) f), NULL, 'needing no function');
+SELECT is((SELECT string_agg(f.name, ', ') FROM (SELECT p.oid::regprocedure::text AS name FROM pg_proc p WHERE p.pronamespace = 'pql'::regnamespace AND p.prosecdef AND has_function_privilege(p.oid, 'execute')) f), NULL, 'and no function runs with more rights than its own');
 SELECT is(t.error('SELECT * FROM pql.lead'), '42501 | permission denied for table lead', 'not what is behind them');
 SELECT is(t.error('SELECT * FROM pql.crm_contact_row'), '42501 | permission denied for table crm_contact_row', 'nor what they are made of');
-SELECT is(t.error('SELECT pql.export(''ann'')'), '42501 | permission denied for function export', 'no function');
+SELECT matches(t.error('SELECT pql.export(''ann'')'), '^42501 ', 'not by a function');
 SELECT matches(t.error('UPDATE pql.crm_contact SET email = NULL'), '^42501', 'and it writes nothing');
+RESET ROLE;
+-- every function there is, called by that role with arguments that mean something here: what it returns or says holds nothing of what it may not read
+UPDATE pql.person SET full_name = 'Hidden ' || user_id, title = 'Hidden' WHERE user_id IN ('ann', 'bob');
+INSERT INTO pql.list_entry (list, entry) VALUES ('test_accounts', 'hidden@x.example');
+INSERT INTO pql.event (user_id, occurred_at, event, properties) VALUES ('ann', '2026-03-04 09:00', 'hidden_event', '{"hidden": "hidden"}');
+CREATE FUNCTION t.argument(type oid) RETURNS text LANGUAGE sql STABLE AS $$
+	SELECT CASE type::regtype::text WHEN 'text' THEN '''ann''' WHEN 'text[]' THEN 'ARRAY[''ann'', ''trial'', ''pql.person'']' WHEN 'timestamp with time zone' THEN '''2026-03-05''' WHEN 'jsonb' THEN 'pql.read_model(''{"model": "m", "signals": [{"signal": "a", "days": "*", "at_least": 1, "points": 1}], "qualify": "a"}'')'
+		WHEN 'regclass' THEN '''pql.person''' WHEN 'bigint' THEN '1' WHEN 'integer' THEN '1' WHEN 'boolean' THEN 'true' WHEN 'date' THEN '''2026-03-05''' WHEN 'double precision' THEN '1' WHEN 'interval' THEN '''1 day''' ELSE 'NULL::' || format_type(type, NULL) END
+$$;
+CREATE TABLE t.call AS
+SELECT p.oid::regprocedure::text AS name, format('SELECT pg_catalog.string_agg(x::text, '' '') FROM pql.%I(%s) x', p.proname, (SELECT string_agg(CASE WHEN pass = 2 AND a.type = 'text'::regtype THEN '''trial''' WHEN pass = 3 AND a.type = 'text'::regtype THEN '''person''' ELSE t.argument(a.type) END, ', ' ORDER BY a.n)
+	FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY a (type, n))) AS query
+FROM pg_proc p, generate_series(1, 3) pass
+WHERE p.pronamespace = 'pql'::regnamespace AND p.prokind = 'f' AND p.prorettype NOT IN ('trigger'::regtype, 'internal'::regtype) AND NOT 'internal'::regtype::oid = ANY (p.proargtypes::oid[]) AND NOT 'cstring'::regtype::oid = ANY (p.proargtypes::oid[]);
+GRANT SELECT ON t.call TO PUBLIC;
+CREATE FUNCTION t.answer(query text) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	result text;
+BEGIN
+	BEGIN
+		EXECUTE query INTO result;
+		RAISE EXCEPTION USING ERRCODE = 'XX999', MESSAGE = coalesce(result, '');
+	EXCEPTION WHEN OTHERS THEN
+		-- whatever it did is undone
+		GET STACKED DIAGNOSTICS result = PG_EXCEPTION_DETAIL;
+		RETURN SQLSTATE || ' ' || SQLERRM || ' ' || coalesce(result, '');
+	END;
+END
+$$;
+SET ROLE t_sync;
+CREATE TEMP TABLE told AS SELECT c.name, t.answer(c.query) AS said FROM t.call c;
+RESET ROLE;
+SELECT is_empty($$ SELECT name, left(said, 200) FROM told WHERE said ~* 'hidden' $$, 'no function tells it anything that it may not read');
+SELECT cmp_ok((SELECT count(DISTINCT name) FROM told WHERE said ~ '^42501 '), '>=', 150::bigint, 'those that read are refused');
+SELECT cmp_ok((SELECT count(DISTINCT name) FROM (SELECT c.name, t.answer(c.query) AS said FROM t.call c) x WHERE said ~* 'hidden'), '>=', 8::bigint,
+	'as they do tell who may');
+SET ROLE t_sync;
 SELECT lives_ok('CREATE TABLE census.snapshot AS SELECT user_id FROM pql.crm_contact; CREATE TABLE hightouch_planner.diff (k text)', 'a tool keeps its own tables where it may');
 RESET ROLE;
 -- what the extension gets later is not theirs by itself
@@ -106,7 +144,7 @@ SELECT ok(NOT has_schema_privilege('t_sync', 'census', 'create') AND NOT has_sch
 
 SELECT pql.grant_to('reader', 't_reader') \g /dev/null
 SELECT is_empty($$ SELECT m FROM t.may('t_reader') m WHERE m !~ '^(select|execute) ' AND m <> 'usage schema pql' $$, 'a reader has no right to write, to any relation, column or sequence');
-SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'pql'::regnamespace AND has_function_privilege('t_reader', p.oid, 'execute') AND (p.prosecdef OR p.provolatile = 'v' AND p.proname NOT IN ('health', 'unreadable_sources')) $$,
+SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'pql'::regnamespace AND has_function_privilege('t_reader', p.oid, 'execute') AND NOT has_function_privilege('public', p.oid, 'execute') AND (p.prosecdef OR p.provolatile = 'v' AND p.proname NOT IN ('health', 'unreadable_sources')) $$,
 	'and no function that writes, or has more rights');
 SELECT is_empty($$ SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'pql'::regnamespace AND c.relkind IN ('r', 'v') AND has_any_column_privilege('t_reader', c.oid, 'select')
 	AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attname IN ('email', 'full_name', 'payload', 'properties', 'attributes') AND has_column_privilege('t_reader', c.oid, a.attnum, 'select')) AND c.relname <> 'rep' $$,
@@ -131,7 +169,7 @@ RESET ROLE;
 
 SELECT pql.grant_to('operator', 't_operator') \g /dev/null
 SELECT is_empty($$ SELECT m FROM t.may('t_operator') m WHERE m !~ '^(select|execute) ' AND m <> 'usage schema pql' $$, 'an operator has no right to write to any relation, column or sequence');
-SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'pql'::regnamespace AND has_function_privilege('t_operator', p.oid, 'execute') AND p.provolatile = 'v' AND NOT p.prosecdef AND p.proname NOT IN ('health', 'unreadable_sources') $$, 'and writes by functions of work only');
+SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'pql'::regnamespace AND has_function_privilege('t_operator', p.oid, 'execute') AND NOT has_function_privilege('public', p.oid, 'execute') AND p.provolatile = 'v' AND NOT p.prosecdef AND p.proname NOT IN ('health', 'unreadable_sources') $$, 'and writes by functions of work only');
 SELECT set_eq($$ SELECT p.proname::text FROM pg_proc p WHERE p.pronamespace = 'pql'::regnamespace AND p.prosecdef AND has_function_privilege('t_operator', p.oid, 'execute') $$,
 	ARRAY['claim', 'release', 'reassign', 'log_touch', 'log_reply', 'log_meeting', 'set_disposition', 'log_conversion', 'opt_in', 'take_alerts', 'ack_alert', 'nack_alert', 'retry_alert', 'slack_claim', 'forgotten_hash'], 'which are these, and one that only reads');
 SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_roles o ON o.oid = p.proowner WHERE p.pronamespace = 'pql'::regnamespace AND p.prosecdef AND p.prorettype <> 'trigger'::regtype AND (o.rolname <> 'pql_owner' OR o.rolsuper
@@ -150,10 +188,10 @@ SELECT lives_ok('SELECT * FROM pql.lead_context', 'it reads leads');
 SELECT lives_ok('SELECT * FROM pql.next_actions', 'and what is to be done');
 SELECT matches(t.error($$ INSERT INTO pql.lead_event (user_id, lead_id, event, occurred_at) VALUES ('ann', 1, 'outreach_sent', now()) $$), '^42501', 'but forges no event');
 SELECT matches(t.error($$ UPDATE pql.lead SET rep = 'me' $$), '^42501', 'no lead');
-SELECT matches(t.error($$ SELECT pql.save_lead(l) FROM pql.lead l $$), '^42501 . permission denied for function save_lead', 'not by what functions of work are made of');
-SELECT matches(t.error($$ SELECT pql.log_event(l, 'x', now()) FROM pql.lead l $$), '^42501 . permission denied for function log_event', 'either');
+SELECT matches(t.error($$ SELECT pql.save_lead(l) FROM pql.lead l $$), '^42501 . permission denied for table ', 'not by what functions of work are made of');
+SELECT matches(t.error($$ SELECT pql.log_event(l, 'x', now()) FROM pql.lead l $$), '^42501 . permission denied for table ', 'either');
 SELECT matches(t.error($$ SELECT pql.forget('ann') $$), '^42501', 'forgets nobody');
-SELECT matches(t.error($$ SELECT pql.put_model('{}') $$), '^42501', 'and makes no models');
+SELECT matches(t.error($$ SELECT pql.put_model(pql.model_text('trial')) $$), '^42501', 'and makes no models');
 -- what stands before pg_catalog in their path, or in pg_temp, is nothing to functions with more rights
 CREATE FUNCTION pg_temp.lower(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'trapped'; END $$;
 CREATE TEMP TABLE rep (email text);

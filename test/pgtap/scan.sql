@@ -432,7 +432,6 @@ SELECT cmp_ok(:invites, '>', 3, 'there is something to see');
 
 SELECT matches(t.score(s), '^42501 .*schema pql', 'without USAGE on pql, scan ' || s) FROM unnest('{on,off}'::text[]) s;
 GRANT USAGE ON SCHEMA pql TO pql_scan_reader;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pql TO pql_scan_reader;
 SELECT matches(t.score(s), '^42501 ', 'without SELECT on pql''s tables, scan ' || s) FROM unnest('{on,off}'::text[]) s;
 GRANT SELECT ON ALL TABLES IN SCHEMA pql TO pql_scan_reader;
 SELECT matches(t.score(s), '^42501 .*schema closed', 'without USAGE on the table''s schema, scan ' || s) FROM unnest('{on,off}'::text[]) s;

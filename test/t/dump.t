@@ -115,7 +115,7 @@ SELECT * FROM pql.signal_alert;
 SELECT (to_jsonb(l) - 'next_at')::text FROM pql.lead l ORDER BY lead_id;
 SELECT * FROM pql.lead_event ORDER BY event_id;
 SELECT * FROM pql.alert;
-SELECT * FROM pql.email_domain ORDER BY domain;
+SELECT * FROM pql.email_domain ORDER BY domain, list;
 SELECT * FROM pql.template ORDER BY template;
 SELECT * FROM pql.surveillance_wording ORDER BY pattern;
 SELECT * FROM pql.outreach_setting;

@@ -212,6 +212,8 @@ DO \$\$ BEGIN
 		COMMIT;
 		UPDATE pql.account SET employees = 100 + (random() * 400)::int WHERE account_id = 'a' || 1 + (random() * 49)::int;
 		COMMIT;
+		UPDATE pql.person SET account_id = nullif('a' || (random() * 50)::int, 'a0') WHERE user_id = 'u' || 1 + (random() * 2400)::int;
+		COMMIT;
 	END LOOP;
 END \$\$;
 SQL
@@ -224,6 +226,7 @@ DO \$\$ BEGIN
 	END LOOP;
 END \$\$;
 SQL
+is(run("SELECT FROM pql.activate_model('account', 1);"), '', 'accounts are judged, too');
 my @others = map { start($_) } $loader, $loader, $loader, $loader, $deleter, $deleter, $trials, $models;
 my @refreshers;
 for (1 .. 3)

@@ -95,7 +95,6 @@ CREATE VIEW app.failing AS SELECT o.* FROM app.one o WHERE 1 / (length(o.user_id
 -- What only workers do, by a policy on one of pql's own tables.
 CREATE ROLE pql_scan_t_reader LOGIN;
 GRANT USAGE ON SCHEMA pql, app TO pql_scan_t_reader;
-GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pql TO pql_scan_t_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA pql, app TO pql_scan_t_reader;
 CREATE FUNCTION app.in_worker() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER AS $$
 	SELECT a.backend_type = 'parallel worker' FROM pg_stat_get_activity(pg_backend_pid()) a
