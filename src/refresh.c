@@ -798,7 +798,9 @@ judge_the_rest(Refresh *r)
 		Datum values[ROW_COLUMNS];
 		bool nulls[ROW_COLUMNS] = {false};
 
-		if (m == NULL || (m->held & PQL_HELD_SEEN) != 0 || m->since != PQL_ALWAYS)
+		/* who has lost the last of their events is nobody any more */
+		if (m == NULL || (m->held & PQL_HELD_SEEN) != 0 || m->since != PQL_ALWAYS ||
+			pql_member_held(m) == NULL)
 			continue;
 		values[ROW_USER_ID] = r->asked[i].id;
 		nulls[ROW_ACCOUNT_ID] = true;

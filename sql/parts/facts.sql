@@ -21,7 +21,7 @@ CREATE INDEX person_by_account ON pql.person (account_id);
 CREATE FUNCTION pql.profile_row(input jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT coalesce(pg_catalog.jsonb_strip_nulls(nullif(input -> 'attributes', 'null')), '{}')
+	SELECT CASE WHEN pg_catalog.jsonb_typeof(input -> 'attributes') = 'object' THEN pg_catalog.jsonb_strip_nulls(input -> 'attributes') ELSE '{}' END
 		|| (pg_catalog.jsonb_strip_nulls(input) - 'attributes' - 'followed_at');
 END;
 COMMENT ON FUNCTION pql.profile_row(jsonb) IS 'A row of pql.person or pql.account as facts by name: attributes, and columns over them.';

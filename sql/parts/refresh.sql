@@ -126,11 +126,16 @@ COMMENT ON FUNCTION pql.stale_models(timestamptz, text[], boolean) IS 'Models of
 CREATE FUNCTION pql.gather_state(of_model text, as_of timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = on SET jit = off AS $$
 BEGIN
-	INSERT INTO pql.state AS o (user_id, model, started_at, evidence, seen_until)
-	-- Whatever is not earlier than the latest event that counts will do: what came after that could be read again, and what comes before it
-	-- is read with all the others. That of everybody is next to what comes now.
-	SELECT g.user_id, of_model, g.started_at, g.evidence, coalesce(max(pql.evidence_horizon(g.evidence)) OVER (), '-infinity') FROM pql.gather_everybody(of_model, gather_state.as_of) g
-	ON CONFLICT (user_id, model, started_at) DO UPDATE SET evidence = EXCLUDED.evidence, seen_until = EXCLUDED.seen_until, rev = o.rev + 1;
+	WITH written AS (
+		INSERT INTO pql.state AS o (user_id, model, started_at, evidence, seen_until)
+		-- Whatever is not earlier than the latest event that counts will do: what came after that could be read again, and what comes before it
+		-- is read with all the others. That of everybody is next to what comes now.
+		SELECT g.user_id, of_model, g.started_at, g.evidence, coalesce(max(pql.evidence_horizon(g.evidence)) OVER (), '-infinity') FROM pql.gather_everybody(of_model, gather_state.as_of) g
+		ON CONFLICT (user_id, model, started_at) DO UPDATE SET evidence = EXCLUDED.evidence, seen_until = EXCLUDED.seen_until, rev = o.rev + 1
+		RETURNING o.user_id, o.started_at
+	)
+	-- who is not among them has no events any more
+	DELETE FROM pql.state s WHERE s.model = of_model AND NOT EXISTS (SELECT FROM written w WHERE w.user_id = s.user_id AND w.started_at = s.started_at);
 END
 $$;
 COMMENT ON FUNCTION pql.gather_state(text, timestamptz) IS 'Makes the evidence of everybody anew from the events up to an instant, by pql.gather_everybody. All users are to be locked before.';

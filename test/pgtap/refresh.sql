@@ -273,5 +273,24 @@ SELECT is((SELECT r.made || E'\n' || r.wrong FROM t.rounds r WHERE r.wrong <> ''
 SELECT cmp_ok((SELECT count(*) FROM t.rounds r WHERE r.changed > 0), '>', 20::bigint, 'there were changes');
 SELECT is(t.count('pql.lead'), t.count($$pql.lead_event WHERE event = 'pql_triggered'$$), 'each lead is logged once');
 
+-- who is known by events alone is nobody without them, whether these go by themselves or with their source
+INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('passer_by', '2026-04-19', 'session_start');
+CREATE TABLE app.short (user_id text, occurred_at timestamptz, event text);
+INSERT INTO app.short VALUES ('visitor', '2026-04-19', 'session_start');
+SELECT pql.connect('events', 'app.short') \g /dev/null
+SELECT t.refresh('2026-04-21') \g /dev/null
+SELECT is(t.count($$pql.score WHERE user_id IN ('passer_by', 'visitor')$$), 4::bigint, 'two who are known by an event');
+DELETE FROM pql.event WHERE user_id = 'passer_by';
+SELECT t.refresh('2026-04-21') \g /dev/null
+SELECT is(t.count($$pql.score WHERE user_id = 'passer_by'$$) || ' ' || t.wrong(), '0 ', 'and not without it');
+SELECT pql.disconnect('events', 'app.short');
+SELECT t.refresh('2026-04-21') \g /dev/null
+SELECT is(t.count($$pql.score WHERE user_id = 'visitor'$$) || ' ' || t.wrong(), '0 ', 'nor without its source');
+-- attributes that are no object say nothing, and stop nobody from loading
+INSERT INTO pql.person (user_id, attributes) VALUES ('listed', '[1]'), ('told', '"x"');
+UPDATE pql.person SET title = 'Analyst', attributes = CASE user_id WHEN 'told' THEN '{"a": 1}' ELSE attributes END WHERE user_id IN ('listed', 'told');
+SELECT t.refresh('2026-04-21 01:00') \g /dev/null
+SELECT is(t.wrong(), '', 'attributes that are no object');
+
 SELECT * FROM finish();
 ROLLBACK;
