@@ -225,6 +225,12 @@ COMMENT ON FUNCTION pql.capture_known() IS 'Trigger of tables that say something
 CREATE FUNCTION pql.capture_lists() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+	-- what touches no row changes nothing
+	IF TG_OP <> 'TRUNCATE' THEN
+		IF NOT EXISTS (SELECT FROM touched) THEN
+			RETURN NULL;
+		END IF;
+	END IF;
 	PERFORM pql.mark_everybody('infinity', TG_TABLE_NAME);
 	RETURN NULL;
 END
@@ -264,8 +270,18 @@ BEGIN
 	END LOOP;
 END
 $$;
-CREATE TRIGGER pql_capture AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pql.list_entry FOR EACH STATEMENT EXECUTE FUNCTION pql.capture_lists();
-CREATE TRIGGER pql_capture AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pql.email_domain FOR EACH STATEMENT EXECUTE FUNCTION pql.capture_lists();
+DO $$
+DECLARE
+	kind record;
+BEGIN
+	FOR kind IN
+		SELECT t.name, k.*
+		FROM (VALUES ('list_entry'), ('email_domain')) t (name), (VALUES ('insert', 'REFERENCING NEW TABLE AS touched'), ('update', 'REFERENCING NEW TABLE AS touched'), ('delete', 'REFERENCING OLD TABLE AS touched'), ('truncate', '')) k (event, tables)
+	LOOP
+		EXECUTE format('CREATE TRIGGER pql_capture_%1$s AFTER %1$s ON pql.%2$I %3$s FOR EACH STATEMENT EXECUTE FUNCTION pql.capture_lists()', kind.event, kind.name, kind.tables);
+	END LOOP;
+END
+$$;
 CREATE TRIGGER pql_capture AFTER INSERT ON pql.model_activation FOR EACH ROW WHEN (NEW.shipped_in IS NULL AND NEW.version IS NOT NULL) EXECUTE FUNCTION pql.capture_models();
 
 -- who loads needs no rights here, and can write nothing here but through what they load

@@ -494,7 +494,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout
 BEGIN
 	FOR relation IN SELECT s.relation FROM pql.sources s WHERE s.input = 'events' AND s.relation <> ALL (unreadable) ORDER BY s.relation LOOP
 		BEGIN
-			EXECUTE format('SELECT FROM (%s) q LIMIT 0', pql.source_query(pql.source_relation(relation), (SELECT s.mapping FROM pql.sources s WHERE s.relation = unreadable_sources.relation)));
+			EXECUTE format('SELECT FROM (%s) q LIMIT 0', pql.source_query(pql.source_relation(relation), (SELECT s.mapping FROM pql.sources s WHERE s.input = 'events' AND s.relation = unreadable_sources.relation)));
 		EXCEPTION WHEN OTHERS THEN
 			message := SQLERRM;
 			RETURN NEXT;

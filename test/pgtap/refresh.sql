@@ -286,6 +286,12 @@ SELECT is(t.count($$pql.score WHERE user_id = 'passer_by'$$) || ' ' || t.wrong()
 SELECT pql.disconnect('events', 'app.short');
 SELECT t.refresh('2026-04-21') \g /dev/null
 SELECT is(t.count($$pql.score WHERE user_id = 'visitor'$$) || ' ' || t.wrong(), '0 ', 'nor without its source');
+-- a statement about lists that touches no row
+DELETE FROM pql.list_entry WHERE list = 'nosuch';
+UPDATE pql.email_domain SET kind = 'work' WHERE domain = 'nosuch.example';
+SELECT is(t.count('pql.change WHERE user_id IS NULL'), 0::bigint, 'what touches no row of a list marks nobody');
+INSERT INTO pql.list_entry (list, entry) VALUES ('nosuch', 'x');
+SELECT is(t.count('pql.change WHERE user_id IS NULL'), 1::bigint, 'what does, everybody');
 -- attributes that are no object say nothing, and stop nobody from loading
 INSERT INTO pql.person (user_id, attributes) VALUES ('listed', '[1]'), ('told', '"x"');
 UPDATE pql.person SET title = 'Analyst', attributes = CASE user_id WHEN 'told' THEN '{"a": 1}' ELSE attributes END WHERE user_id IN ('listed', 'told');
