@@ -77,7 +77,7 @@ CREATE TABLE pql.link (
 	other_kind text NOT NULL,
 	other_id text NOT NULL CHECK (other_id <> '' AND octet_length(other_id) <= 512),
 	reason text NOT NULL CHECK (reason <> ''),
-	source text,
+	source text NOT NULL DEFAULT '',
 	recorded_at timestamptz NOT NULL DEFAULT now() CHECK (recorded_at < 'infinity'),
 	received_at timestamptz,
 	undone_at timestamptz,
@@ -86,7 +86,7 @@ CREATE TABLE pql.link (
 	CHECK ((kind, id) <> (other_kind, other_id)),
 	CHECK ((undone_at IS NULL) = (undone_by IS NULL))
 );
-CREATE UNIQUE INDEX link_once ON pql.link (kind, id, other_kind, other_id, reason) WHERE undone_at IS NULL;
+CREATE UNIQUE INDEX link_once ON pql.link (kind, id, other_kind, other_id, reason, source) WHERE undone_at IS NULL;
 CREATE INDEX link_of ON pql.link (kind, id);
 CREATE INDEX link_of_other ON pql.link (other_kind, other_id);
 COMMENT ON TABLE pql.link IS 'What says that two identifiers belong together. Rows are added and undone, never changed otherwise. Write through pql.link_identities, pql.collect_links and pql.unlink, which put the kind of the higher place first.';
@@ -94,8 +94,8 @@ COMMENT ON SEQUENCE pql.link_link_id_seq IS 'Ids of links.';
 COMMENT ON COLUMN pql.link.kind IS 'Of pql.identifier_kinds; a kind that is not there joins nobody.';
 COMMENT ON COLUMN pql.link.id IS 'As pql.canonical_identifier gives it.';
 COMMENT ON COLUMN pql.link.other_kind IS 'Of the same class: they are one and the same. Of the other: the person belongs to the company.';
-COMMENT ON COLUMN pql.link.reason IS 'signed_up, group, email, crm_id, proposal, manual … Two identifiers can be linked by several; each is undone by itself.';
-COMMENT ON COLUMN pql.link.source IS 'Where it was found: a relation, a person.';
+COMMENT ON COLUMN pql.link.reason IS 'signed_up, group, email, crm_id, proposal, manual … Two identifiers can be linked by several, and by several sources; each is undone by itself.';
+COMMENT ON COLUMN pql.link.source IS 'Where it was found: a relation, somebody''s name. Empty: not told.';
 COMMENT ON COLUMN pql.link.recorded_at IS 'Known from then; -infinity: it holds from the beginning.';
 COMMENT ON COLUMN pql.link.received_at IS 'When it was loaded, where that is told; known_at cuts here. NULL: known from recorded_at.';
 COMMENT ON COLUMN pql.link.undone_at IS 'It counts no more from then; NULL: it does.';
@@ -458,6 +458,13 @@ COMMENT ON VIEW pql.identity_conflict IS 'Identifiers that would join more than 
 
 -- ---- linking and undoing ----
 
+CREATE FUNCTION pql.stands_first(class text, place int, kind text, id text, other_class text, other_place int, other_kind text, other_id text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT CASE WHEN class <> other_class THEN class = 'person' WHEN place <> other_place THEN place > other_place WHEN kind <> other_kind THEN kind COLLATE "C" > other_kind COLLATE "C" ELSE id COLLATE "C" > other_id COLLATE "C" END;
+END;
+COMMENT ON FUNCTION pql.stands_first(text, int, text, text, text, int, text, text) IS 'Which of two identifiers a link has first: the person before the company, the kind of the higher place, of one kind the later id.';
+
 CREATE FUNCTION pql.checked_identifier(kind text, id text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -485,15 +492,14 @@ COMMENT ON FUNCTION pql.checked_identifier(text, text) IS 'pql.canonical_identif
 CREATE FUNCTION pql.link_order(INOUT kind text, INOUT id text, INOUT other_kind text, INOUT other_id text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT o.kind, o.id, s.kind, s.id
-	FROM (SELECT w.kind, w.id, row_number() OVER (ORDER BY k.class = 'company', k.place DESC, w.kind COLLATE "C" DESC, w.id COLLATE "C" DESC) AS n
-		FROM (VALUES (kind, id), (other_kind, other_id)) w (kind, id) LEFT JOIN pql.identifier_kinds k ON k.kind = w.kind) o
-	JOIN (SELECT w.kind, w.id, row_number() OVER (ORDER BY k.class = 'company', k.place DESC, w.kind COLLATE "C" DESC, w.id COLLATE "C" DESC) AS n
-		FROM (VALUES (kind, id), (other_kind, other_id)) w (kind, id) LEFT JOIN pql.identifier_kinds k ON k.kind = w.kind) s ON o.n = 1 AND s.n = 2;
+	SELECT CASE WHEN f.first THEN link_order.kind ELSE link_order.other_kind END, CASE WHEN f.first THEN link_order.id ELSE link_order.other_id END,
+		CASE WHEN f.first THEN link_order.other_kind ELSE link_order.kind END, CASE WHEN f.first THEN link_order.other_id ELSE link_order.id END
+	FROM pql.identifier_kinds k, pql.identifier_kinds o, pql.stands_first(k.class, k.place, k.kind, link_order.id, o.class, o.place, o.kind, link_order.other_id) f (first)
+	WHERE k.kind = link_order.kind AND o.kind = link_order.other_kind;
 END;
-COMMENT ON FUNCTION pql.link_order(text, text, text, text) IS 'Two identifiers as a link has them: a person before a company, the kind of the higher place first, of one kind the later id first.';
+COMMENT ON FUNCTION pql.link_order(text, text, text, text) IS 'Two identifiers as a link has them (pql.stands_first). NULLs for an unknown kind.';
 
-CREATE FUNCTION pql.link_identities(kind text, id text, other_kind text, other_id text, reason text DEFAULT 'manual', source text DEFAULT NULL, recorded_at timestamptz DEFAULT now(), received_at timestamptz DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION pql.link_identities(kind text, id text, other_kind text, other_id text, reason text DEFAULT 'manual', source text DEFAULT '', recorded_at timestamptz DEFAULT now(), received_at timestamptz DEFAULT NULL) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -509,20 +515,20 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Give two identifiers.';
 	END IF;
 	SELECT l.link_id, l.recorded_at INTO known FROM pql.link l
-	WHERE (l.kind, l.id, l.other_kind, l.other_id) = (ends.kind, ends.id, ends.other_kind, ends.other_id) AND l.reason = link_identities.reason AND l.undone_at IS NULL;
+	WHERE (l.kind, l.id, l.other_kind, l.other_id) = (ends.kind, ends.id, ends.other_kind, ends.other_id) AND l.reason = link_identities.reason AND l.source = coalesce(link_identities.source, '') AND l.undone_at IS NULL;
 	IF known.recorded_at <= link_identities.recorded_at THEN
 		RETURN known.link_id;
 	END IF;
 	-- also when it was known earlier than was thought
 	INSERT INTO pql.link AS l (kind, id, other_kind, other_id, reason, source, recorded_at, received_at)
-	VALUES (ends.kind, ends.id, ends.other_kind, ends.other_id, link_identities.reason, link_identities.source, link_identities.recorded_at, link_identities.received_at)
-	ON CONFLICT (kind, id, other_kind, other_id, reason) WHERE undone_at IS NULL
+	VALUES (ends.kind, ends.id, ends.other_kind, ends.other_id, link_identities.reason, coalesce(link_identities.source, ''), link_identities.recorded_at, link_identities.received_at)
+	ON CONFLICT (kind, id, other_kind, other_id, reason, source) WHERE undone_at IS NULL
 		DO UPDATE SET recorded_at = least(l.recorded_at, EXCLUDED.recorded_at), received_at = CASE WHEN l.received_at > EXCLUDED.received_at THEN EXCLUDED.received_at ELSE l.received_at END
 	RETURNING l.link_id INTO known.link_id;
 	RETURN known.link_id;
 END
 $$;
-COMMENT ON FUNCTION pql.link_identities(text, text, text, text, text, text, timestamptz, timestamptz) IS 'Says that two identifiers belong together, from recorded_at on: within persons or companies that they are the same, across that the person belongs to the company. Returns the link''s id; that of the link that says so already, if there is one. ERROR: NULL or an unknown kind, an id that is none, an identifier with itself.';
+COMMENT ON FUNCTION pql.link_identities(text, text, text, text, text, text, timestamptz, timestamptz) IS 'Says that two identifiers belong together, from recorded_at on: within persons or companies that they are the same, across that the person belongs to the company. Returns the link''s id; that of the link that says so already, for this reason and from this source, if there is one. ERROR: NULL or an unknown kind, an id that is none, an identifier with itself.';
 
 CREATE FUNCTION pql.undo_links(link_ids bigint[], why text, undone_at timestamptz, undone_by text) RETURNS int
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -579,3 +585,181 @@ BEGIN ATOMIC
 	ORDER BY l.recorded_at, l.link_id;
 END;
 COMMENT ON FUNCTION pql.links_of(text, text) IS 'Why somebody is who they are: all links of the identifiers that are the same as this one, and its own, the oldest first, undone ones included.';
+
+-- ---- finding links ----
+
+CREATE TABLE pql.identifier_place (
+	place text NOT NULL CHECK (place IN ('event', 'person', 'account')),
+	name text NOT NULL CHECK (name <> ''),
+	kind text NOT NULL,
+	event text,
+	reason text NOT NULL CHECK (reason <> ''),
+	shipped_in text
+);
+CREATE UNIQUE INDEX identifier_place_once ON pql.identifier_place (place, name, kind, (coalesce(event, '')));
+COMMENT ON TABLE pql.identifier_place IS 'Where pql.collect_links finds identifiers: a property of events, an attribute (or the column email or domain) of people and accounts. What stands there and the user or account of the row are linked. Add rows of your own; those that came with pql are switched off by pql.identifier_place_off.';
+COMMENT ON COLUMN pql.identifier_place.name IS 'Of the property, attribute or column. Values that are strings or numbers count.';
+COMMENT ON COLUMN pql.identifier_place.kind IS 'What is found there, of pql.identifier_kinds.';
+COMMENT ON COLUMN pql.identifier_place.event IS 'Only in events of this name; NULL: in any.';
+COMMENT ON COLUMN pql.identifier_place.reason IS 'The reason of links that are found there.';
+COMMENT ON COLUMN pql.identifier_place.shipped_in IS 'The version of pql that brought it; NULL: your own.';
+INSERT INTO pql.identifier_place (place, name, kind, event, reason, shipped_in)
+SELECT p.place, p.name, p.kind, p.event, p.reason, pql.version()
+FROM (VALUES ('event', 'anonymous_id', 'visitor', NULL, 'signed_up'), ('event', 'visitor_id', 'visitor', NULL, 'signed_up'), ('event', '$anon_distinct_id', 'visitor', NULL, 'signed_up'),
+	('event', 'email', 'email', 'signup_complete', 'email'), ('event', 'workspace_id', 'workspace', NULL, 'group'), ('event', 'group_id', 'workspace', NULL, 'group'),
+	('person', 'email', 'email', NULL, 'email'), ('person', 'anonymous_id', 'visitor', NULL, 'signed_up'), ('person', 'contact_id', 'contact', NULL, 'crm_id'), ('person', 'crm_id', 'contact', NULL, 'crm_id'),
+	('person', 'lead_id', 'lead', NULL, 'crm_id'), ('person', 'workspace_id', 'workspace', NULL, 'group'), ('person', 'group_id', 'workspace', NULL, 'group'),
+	('account', 'domain', 'domain', NULL, 'domain'), ('account', 'crm_id', 'crm_account', NULL, 'crm_id'), ('account', 'crm_account_id', 'crm_account', NULL, 'crm_id'),
+	('account', 'workspace_id', 'workspace', NULL, 'group'), ('account', 'group_id', 'workspace', NULL, 'group')) p (place, name, kind, event, reason);
+SELECT pg_catalog.pg_extension_config_dump('pql.identifier_place', 'WHERE shipped_in IS NULL');
+
+CREATE TABLE pql.identifier_place_off (
+	place text NOT NULL,
+	name text NOT NULL,
+	PRIMARY KEY (place, name)
+);
+COMMENT ON TABLE pql.identifier_place_off IS 'Rows of pql.identifier_place that are not to be looked at. Links found before stay.';
+SELECT pg_catalog.pg_extension_config_dump('pql.identifier_place_off', '');
+
+CREATE TABLE pql.link_collection (
+	relation text PRIMARY KEY,
+	seen_until timestamptz NOT NULL,
+	places text NOT NULL
+);
+COMMENT ON TABLE pql.link_collection IS 'How far pql.collect_links has looked at a source of events.';
+COMMENT ON COLUMN pql.link_collection.seen_until IS 'The latest received_at of rows that were looked at.';
+COMMENT ON COLUMN pql.link_collection.places IS 'The places it looked at: when there are others, it looks at all rows again.';
+
+CREATE FUNCTION pql.collect_event_links(relation text, as_of timestamptz, everything boolean) RETURNS TABLE (reason text, found bigint, added bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+DECLARE
+	-- rows that were loaded earlier may have been committed later
+	overlap CONSTANT interval := '1 hour';
+	source CONSTANT text := relation;
+	mapping CONSTANT jsonb := s.mapping FROM pql.sources s WHERE s.input = 'events' AND s.relation = source;
+	looked_at text;
+	places text;
+	names text[];
+	before record;
+BEGIN
+	SELECT string_agg(format('(%L, %L, %L, %L)', p.name, p.kind, p.event, p.reason), ', ' ORDER BY p.name, p.kind, p.event), array_agg(p.name), string_agg(concat_ws(' ', p.name, p.kind, p.event, p.reason), E'\n' ORDER BY p.name, p.kind, p.event)
+	INTO places, names, looked_at
+	FROM pql.identifier_place p
+	WHERE p.place = 'event' AND NOT EXISTS (SELECT FROM pql.identifier_place_off o WHERE o.place = p.place AND o.name = p.name);
+	IF places IS NULL OR mapping ->> 'properties' IS NULL THEN
+		RETURN;
+	END IF;
+	SELECT c.seen_until - overlap AS since INTO before FROM pql.link_collection c WHERE c.relation = source AND c.places = looked_at AND NOT everything AND mapping ->> 'received_at' IS NOT NULL;
+	RETURN QUERY EXECUTE format($q$
+		WITH row_of AS MATERIALIZED (
+			SELECT q.user_id, q.occurred_at, q.received_at, v.kind, pql.canonical_identifier(v.kind, q.properties ->> v.name) AS id, v.reason
+			FROM (%1$s) q CROSS JOIN (VALUES %2$s) v (name, kind, event, reason)
+			WHERE q.user_id IS NOT NULL AND q.user_id <> '' AND octet_length(q.user_id) <= 512 AND isfinite(q.occurred_at) AND q.properties ?| $1 AND jsonb_typeof(q.properties) = 'object'
+				AND jsonb_typeof(q.properties -> v.name) IN ('string', 'number') AND (v.event IS NULL OR v.event = q.event)%3$s
+		), found AS MATERIALIZED (
+			SELECT r.kind, r.id, r.user_id, r.reason, min(r.occurred_at) AS recorded_at, CASE WHEN count(r.received_at) = count(*) THEN min(r.received_at) END AS received_at
+			FROM row_of r
+			-- an id that is the user's own says nothing
+			WHERE r.occurred_at <= $3 AND r.id IS NOT NULL AND r.id <> r.user_id AND (r.kind <> 'email' OR pql.is_test_address(r.id) IS NOT TRUE)
+			GROUP BY r.kind, r.id, r.user_id, r.reason
+		), linked AS MATERIALIZED (
+			SELECT CASE WHEN o.first THEN f.kind ELSE 'user' END AS kind, CASE WHEN o.first THEN f.id ELSE f.user_id END AS id, CASE WHEN o.first THEN 'user' ELSE f.kind END AS other_kind, CASE WHEN o.first THEN f.user_id ELSE f.id END AS other_id,
+				f.reason, f.recorded_at, f.received_at
+			FROM found f JOIN pql.identifier_kinds k ON k.kind = f.kind JOIN pql.identifier_kinds u ON u.kind = 'user',
+				pql.stands_first(k.class, k.place, k.kind, f.id, u.class, u.place, u.kind, f.user_id) o (first)
+		), added AS (
+			INSERT INTO pql.link AS l (kind, id, other_kind, other_id, reason, source, recorded_at, received_at)
+			SELECT n.kind, n.id, n.other_kind, n.other_id, n.reason, $4, n.recorded_at, n.received_at
+			FROM linked n LEFT JOIN pql.link h ON h.kind = n.kind AND h.id = n.id AND h.other_kind = n.other_kind AND h.other_id = n.other_id AND h.reason = n.reason AND h.source = $4 AND h.undone_at IS NULL
+			-- what somebody has undone is not said again
+			WHERE (h.link_id IS NULL OR n.recorded_at < h.recorded_at) AND NOT EXISTS (SELECT FROM pql.link u
+				WHERE u.kind = n.kind AND u.id = n.id AND u.other_kind = n.other_kind AND u.other_id = n.other_id AND u.undone_by <> 'pql')
+			ORDER BY n.recorded_at, n.kind, n.id, n.other_id
+			ON CONFLICT (kind, id, other_kind, other_id, reason, source) WHERE undone_at IS NULL DO UPDATE SET recorded_at = EXCLUDED.recorded_at, received_at = EXCLUDED.received_at WHERE EXCLUDED.recorded_at < l.recorded_at
+			RETURNING l.reason
+		), seen AS (
+			INSERT INTO pql.link_collection AS c (relation, seen_until, places)
+			-- rows of the future come again
+			SELECT $4, least(max(r.received_at), min(r.received_at) FILTER (WHERE r.occurred_at > $3)), $5 FROM row_of r HAVING max(r.received_at) IS NOT NULL AND isfinite(max(r.received_at))
+			ON CONFLICT (relation) DO UPDATE SET seen_until = CASE WHEN c.places = EXCLUDED.places THEN greatest(c.seen_until, EXCLUDED.seen_until) ELSE EXCLUDED.seen_until END, places = EXCLUDED.places
+		)
+		SELECT f.reason, count(*), (SELECT count(*) FROM added a WHERE a.reason = f.reason) FROM found f GROUP BY f.reason$q$,
+		pql.source_query(pql.source_relation(relation), mapping), places, CASE WHEN before.since IS NULL THEN '' ELSE ' AND (q.received_at IS NULL OR q.received_at >= $2)' END)
+	USING names, before.since, as_of, relation, looked_at;
+END
+$$;
+COMMENT ON FUNCTION pql.collect_event_links(text, timestamptz, boolean) IS 'Links that the events of a source tell, up to an instant; of a source with received_at only rows loaded since the last time (and an hour before), unless everything. Counts by reason: pairs found, links added (or known earlier than was thought).';
+
+CREATE FUNCTION pql.stated_links(as_of timestamptz) RETURNS TABLE (kind text, id text, other_kind text, other_id text, reason text, source text, recorded_at timestamptz)
+LANGUAGE sql STABLE SET jit = off SET enable_nestloop = off
+BEGIN ATOMIC
+	SELECT DISTINCT ON (1, 2, 3, 4, 5) CASE WHEN o.first THEN f.kind ELSE f.own_kind END, CASE WHEN o.first THEN f.id ELSE f.own_id END, CASE WHEN o.first THEN f.own_kind ELSE f.kind END, CASE WHEN o.first THEN f.own_id ELSE f.id END,
+		f.reason, f.source, f.recorded_at
+	FROM (
+		SELECT 'user' AS own_kind, p.user_id AS own_id, w.kind, w.reason, 'pql.person' AS source, coalesce(h.recorded_at, '-infinity') AS recorded_at,
+			pql.canonical_identifier(w.kind, CASE w.name WHEN 'email' THEN p.email ELSE p.attributes ->> w.name END) AS id
+		FROM pql.person p
+		JOIN pql.identifier_place w ON w.place = 'person' AND NOT EXISTS (SELECT FROM pql.identifier_place_off x WHERE x.place = w.place AND x.name = w.name)
+			AND CASE w.name WHEN 'email' THEN p.email IS NOT NULL AND pql.is_test_address(p.email) IS FALSE ELSE jsonb_typeof(p.attributes -> w.name) IN ('string', 'number') END
+		LEFT JOIN (SELECT f.subject, f.name, max(f.recorded_at) AS recorded_at FROM pql.fact f GROUP BY f.subject, f.name) h ON h.subject = p.user_id AND h.name = 'person.' || w.name
+		UNION ALL
+		SELECT 'account', a.account_id, w.kind, w.reason, 'pql.account', coalesce(h.recorded_at, '-infinity'),
+			-- a provider's domain is no company's
+			CASE WHEN w.kind = 'domain' THEN pql.work_domain('x@' || v.said) ELSE pql.canonical_identifier(w.kind, v.said) END
+		FROM pql.account a
+		JOIN pql.identifier_place w ON w.place = 'account' AND NOT EXISTS (SELECT FROM pql.identifier_place_off x WHERE x.place = w.place AND x.name = w.name)
+			AND CASE w.name WHEN 'domain' THEN a.domain IS NOT NULL ELSE jsonb_typeof(a.attributes -> w.name) IN ('string', 'number') END
+		CROSS JOIN LATERAL (SELECT CASE w.name WHEN 'domain' THEN a.domain ELSE a.attributes ->> w.name END AS said) v
+		LEFT JOIN (SELECT f.subject, f.name, max(f.recorded_at) AS recorded_at FROM pql.fact f GROUP BY f.subject, f.name) h ON h.subject = a.account_id AND h.name = 'account.' || w.name
+	) f
+	JOIN pql.identifier_kinds k ON k.kind = f.kind
+	JOIN pql.identifier_kinds w ON w.kind = f.own_kind
+	CROSS JOIN LATERAL pql.stands_first(k.class, k.place, k.kind, f.id, w.class, w.place, w.kind, f.own_id) o (first)
+	WHERE f.id IS NOT NULL AND f.recorded_at <= as_of AND f.own_id <> '' AND octet_length(f.own_id) <= 512 AND (f.kind, f.id) <> (f.own_kind, f.own_id)
+	ORDER BY 1, 2, 3, 4, 5, f.recorded_at;
+END;
+COMMENT ON FUNCTION pql.stated_links(timestamptz) IS 'Links that pql.person and pql.account state now, as pql.link would have them: known since the fact is what it is, from the beginning where it never changed. Test addresses, personal and disposable domains state nothing. Facts that were recorded later than as_of are left out.';
+
+CREATE FUNCTION pql.collect_links(as_of timestamptz DEFAULT now(), everything boolean DEFAULT false) RETURNS TABLE (reason text, found bigint, added bigint, undone bigint)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
+DECLARE
+	event_source text;
+	by_events jsonb := '[]';
+BEGIN
+	IF as_of IS NULL OR NOT isfinite(as_of) THEN
+		RAISE EXCEPTION 'as_of is %', coalesce(as_of::text, 'NULL')
+			USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave it out for now.';
+	END IF;
+	-- one collection at a time, and its reading after all that was linked before
+	UPDATE pql.identity_revision SET revision = revision + 1;
+	FOR event_source IN SELECT s.relation FROM pql.sources s WHERE s.input = 'events' ORDER BY 1 LOOP
+		by_events := by_events || (SELECT coalesce(jsonb_agg(to_jsonb(e)), '[]') FROM pql.collect_event_links(event_source, as_of, everything) e);
+	END LOOP;
+	RETURN QUERY
+	WITH stated AS MATERIALIZED (
+		SELECT * FROM pql.stated_links(as_of)
+	), added AS (
+		INSERT INTO pql.link AS l (kind, id, other_kind, other_id, reason, source, recorded_at)
+		SELECT n.kind, n.id, n.other_kind, n.other_id, n.reason, n.source, n.recorded_at
+		FROM stated n LEFT JOIN pql.link h ON h.kind = n.kind AND h.id = n.id AND h.other_kind = n.other_kind AND h.other_id = n.other_id AND h.reason = n.reason AND h.source = n.source AND h.undone_at IS NULL
+		WHERE h.link_id IS NULL AND NOT EXISTS (SELECT FROM pql.link u
+			WHERE u.kind = n.kind AND u.id = n.id AND u.other_kind = n.other_kind AND u.other_id = n.other_id AND u.undone_by <> 'pql')
+		ORDER BY n.recorded_at, n.kind, n.id, n.other_id
+		ON CONFLICT DO NOTHING
+		RETURNING l.reason
+	), undone AS (
+		-- what people and accounts stated and state no more
+		UPDATE pql.link l SET undone_at = greatest(as_of, l.recorded_at), undone_why = l.source || ' says so no more', undone_by = 'pql'
+		WHERE l.source IN ('pql.person', 'pql.account') AND l.undone_at IS NULL AND l.recorded_at <= as_of
+			AND NOT EXISTS (SELECT FROM stated n WHERE n.kind = l.kind AND n.id = l.id AND n.other_kind = l.other_kind AND n.other_id = l.other_id AND n.reason = l.reason)
+		RETURNING l.reason
+	)
+	SELECT c.reason, sum(c.found)::bigint, sum(c.added)::bigint, sum(c.undone)::bigint
+	FROM (SELECT s.reason, 1 AS found, 0 AS added, 0 AS undone FROM stated s
+		UNION ALL SELECT a.reason, 0, 1, 0 FROM added a
+		UNION ALL SELECT u.reason, 0, 0, 1 FROM undone u
+		UNION ALL SELECT e ->> 'reason', (e ->> 'found')::bigint, (e ->> 'added')::bigint, 0 FROM jsonb_array_elements(by_events) e) c
+	GROUP BY c.reason ORDER BY c.reason;
+END
+$$;
+COMMENT ON FUNCTION pql.collect_links(timestamptz, boolean) IS 'Finds links in what is connected (pql.identifier_place says where): events of all sources, pql.person, pql.account, up to as_of. Idempotent; of events only what was loaded since the last time is read where a source tells that, unless everything. What people and accounts state no more is undone; links that somebody undid are not found again. Returns, by reason, pairs found, links added, links undone. NULL or infinite as_of: an ERROR.';

@@ -38,9 +38,9 @@ RESET pql.work_mem;
 
 -- ---- links ----
 
-SELECT is(pql.link_identities('user', 'u1', 'visitor', ' v1 ', 'signed_up', 'test', '2026-01-02'), pql.link_identities('visitor', 'v1', 'user', 'u1', 'signed_up', 'other', '2026-01-05'), 'the same link, whichever comes first, once');
+SELECT is(pql.link_identities('user', 'u1', 'visitor', ' v1 ', 'signed_up', 'test', '2026-01-02'), pql.link_identities('visitor', 'v1', 'user', 'u1', 'signed_up', 'test', '2026-01-05'), 'the same link, whichever comes first, once');
 SELECT results_eq('SELECT kind, id, other_kind, other_id, source, recorded_at FROM pql.link', $$VALUES ('visitor', 'v1', 'user', 'u1', 'test', '2026-01-02'::timestamptz)$$, 'the weaker first, trimmed, as it was said first');
-SELECT lives_ok($$SELECT pql.link_identities('visitor', 'v1', 'user', 'u1', 'signed_up', 'other', '2026-01-01')$$, 'known earlier than was thought');
+SELECT lives_ok($$SELECT pql.link_identities('visitor', 'v1', 'user', 'u1', 'signed_up', 'test', '2026-01-01')$$, 'known earlier than was thought');
 SELECT results_eq('SELECT recorded_at FROM pql.link', $$VALUES ('2026-01-01'::timestamptz)$$, 'is one link');
 SELECT throws_ok($$SELECT pql.link_identities('user', 'u1', 'user', ' u1')$$, '22023', 'user "u1" cannot be linked with itself', 'a loop');
 SELECT throws_ok($$SELECT pql.link_identities('user', 'u1', 'person', 'x')$$, '22023', 'unknown kind of identifier "person"', 'an unknown kind');
@@ -154,7 +154,7 @@ BEGIN
 				pql.link_order(r.k1, CASE r.k1 WHEN 'email' THEN CASE WHEN r.n1 < 4 THEN 'info@' ELSE 'x@' END || 'd' || r.n1 || '.org' ELSE 'i' || r.n1 END, r.k2, CASE r.k2 WHEN 'email' THEN CASE WHEN r.n2 < 4 THEN 'info@' ELSE 'x@' END || 'd' || r.n2 || '.org' ELSE 'i' || r.n2 END) o
 			WHERE (o.kind, o.id) <> (o.other_kind, o.other_id)
 			ORDER BY o.kind, o.id, o.other_kind, o.other_id
-			ON CONFLICT (kind, id, other_kind, other_id, reason) WHERE undone_at IS NULL DO UPDATE SET recorded_at = EXCLUDED.recorded_at WHERE EXCLUDED.recorded_at < pql.link.recorded_at;
+			ON CONFLICT (kind, id, other_kind, other_id, reason, source) WHERE undone_at IS NULL DO UPDATE SET recorded_at = EXCLUDED.recorded_at WHERE EXCLUDED.recorded_at < pql.link.recorded_at;
 		ELSIF random() < 0.9 THEN
 			PERFORM pql.undo_links(ARRAY(SELECT link_id FROM pql.link WHERE undone_at IS NULL ORDER BY random() LIMIT 1 + (random() * 2)::int), 'w', '2026-02-01'::timestamptz + floor(random() * 100) * interval '1 day', 'x');
 		ELSE
@@ -189,6 +189,88 @@ SELECT is((SELECT d FROM pg_temp.differ() d)::text, '(0,0)', 'very many at once'
 SELECT is((SELECT count(*) FROM pql.alias), 20000::bigint, 'each visitor is a user, but one who was one before');
 SELECT lives_ok($$SELECT pql.link_identities('visitor', 'v1', 'user', 'u77')$$, 'one more');
 SELECT is((SELECT d FROM pg_temp.differ() d)::text, '(0,0)', 'joins two');
+
+TRUNCATE pql.link;
+
+-- ---- what is collected ----
+
+CREATE FUNCTION pg_temp.collected(as_of timestamptz, everything boolean DEFAULT false) RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce(string_agg(format('%s %s %s %s', reason, found, added, undone), ', ' ORDER BY reason), '-') FROM pql.collect_links(as_of, everything) $$;
+TRUNCATE pql.person;
+SELECT is(pg_temp.collected('2026-06-01'), '-', 'nothing in nothing');
+SELECT throws_ok('SELECT * FROM pql.collect_links(NULL)', '22004', 'as_of is NULL', 'as of no instant');
+SELECT throws_ok('SELECT * FROM pql.collect_links(''infinity'')', '22004', 'as_of is infinity', 'nor of the last one');
+INSERT INTO pql.event (user_id, occurred_at, event, properties, received_at) VALUES
+	('u1', '2026-01-03', 'signup_complete', '{"anonymous_id": "a1", "email": "Ada@acme.org"}', '2026-01-03'), ('u1', '2026-01-02', 'page_view', '{"anonymous_id": "a1", "email": "other@acme.org"}', '2026-01-02'),
+	('u2', '2026-01-05', 'x', '{"workspace_id": 7}', '2026-01-05'), ('u2', '2026-01-04', 'x', '["anonymous_id"]', '2026-01-04'), ('u2', '2026-01-04', 'x', '{"anonymous_id": ["a"], "visitor_id": null, "group_id": ""}', '2026-01-04'),
+	('u2', '2026-01-04', 'x', '{"anonymous_id": "u2"}', '2026-01-04'), (NULL, '2026-01-04', 'x', '{"anonymous_id": "a2"}', '2026-01-04'), ('u2', NULL, 'x', '{"anonymous_id": "a2"}', '2026-01-04'), ('u2', 'infinity', 'x', '{"anonymous_id": "a2"}', '2026-01-04'),
+	('u3', '2026-08-05', 'x', '{"anonymous_id": "a3"}', '2026-01-04'), ('u2', '2026-01-05', 'signup_complete', '{"email": "test@acme.org"}', '2026-01-05'), ('u2', '2026-01-05', 'x', jsonb_build_object('anonymous_id', repeat('x', 600)), '2026-01-05');
+INSERT INTO pql.person (user_id, email, attributes) VALUES ('u1', 'ada@acme.org', '{"crm_id": "003"}'), ('u4', 'ada+x@acme.org', '{"crm_id": null, "lead_id": {"a": 1}, "contact_id": true}'), ('u5', 'test@acme.org', '[]'), ('u6', 'no address', NULL);
+INSERT INTO pql.account (account_id, domain, attributes) VALUES ('acme', 'www.acme.org', '{"crm_id": 12}'), ('webmail', 'gmail.com', NULL), ('odd', 'no domain', '"x"');
+SELECT is(pg_temp.collected('2026-06-01'), 'crm_id 2 2 0, domain 1 1 0, email 3 3 0, group 1 1 0, signed_up 1 1 0', 'identifiers found: by events, people and accounts');
+SELECT set_eq('SELECT kind, id, other_kind, other_id, reason, source, recorded_at FROM pql.link', $$VALUES ('visitor', 'a1', 'user', 'u1', 'signed_up', 'pql.event', '2026-01-02'::timestamptz), ('email', 'ada@acme.org', 'user', 'u1', 'email', 'pql.event', '2026-01-03'),
+	('user', 'u2', 'workspace', '7', 'group', 'pql.event', '2026-01-05'), ('contact', '003', 'user', 'u1', 'crm_id', 'pql.person', '-infinity'), ('domain', 'acme.org', 'account', 'acme', 'domain', 'pql.account', '-infinity'),
+	('crm_account', '12', 'account', 'acme', 'crm_id', 'pql.account', '-infinity'), ('email', 'ada@acme.org', 'user', 'u1', 'email', 'pql.person', '-infinity'), ('email', 'ada@acme.org', 'user', 'u4', 'email', 'pql.person', '-infinity')$$, 'each with its reason and time');
+SELECT is(pg_temp.collected('2026-06-01'), 'crm_id 2 0 0, domain 1 0 0, email 2 0 0, group 1 0 0', 'nothing is found twice, and old events are not read again');
+SELECT is(pg_temp.collected('2026-09-01'), 'crm_id 2 0 0, domain 1 0 0, email 2 0 0, group 1 0 0, signed_up 1 1 0', 'what was dated later comes when it is due');
+INSERT INTO pql.event (user_id, occurred_at, event, properties, received_at) VALUES ('u7', '2026-01-01', 'x', '{"anonymous_id": "a7"}', '2025-12-01'), ('u8', '2026-01-01', 'x', '{"anonymous_id": "a8"}', '2026-02-01'), ('u9', '2026-01-01', 'x', '{"anonymous_id": "a9"}', NULL);
+SELECT is(pg_temp.collected('2026-09-01'), 'crm_id 2 0 0, domain 1 0 0, email 2 0 0, group 1 0 0, signed_up 2 2 0', 'of events what was loaded since');
+SELECT is(pg_temp.collected('2026-09-01', true), 'crm_id 2 0 0, domain 1 0 0, email 3 0 0, group 1 0 0, signed_up 5 1 0', 'or everything');
+INSERT INTO pql.identifier_place (place, name, kind, event, reason) VALUES ('event', 'device "id"''', 'visitor', 'x', 'device'), ('person', 'twin', 'user', NULL, 'twin');
+INSERT INTO pql.identifier_place_off VALUES ('event', 'anonymous_id');
+INSERT INTO pql.event (user_id, occurred_at, event, properties, received_at) VALUES ('u7', '2026-01-01', 'x', '{"device \"id\"''": 5, "anonymous_id": "a77"}', '2025-12-01'), ('u7', '2026-01-01', 'y', '{"device \"id\"''": 6}', '2025-12-01');
+UPDATE pql.person SET attributes = attributes || '{"twin": "u8"}' WHERE user_id = 'u4';
+SELECT is(pg_temp.collected('2026-12-01'), 'crm_id 2 0 0, device 1 1 0, domain 1 0 0, email 3 0 0, group 1 0 0, twin 1 1 0', 'places of one''s own, and without one that came with pql: all events are read again');
+SELECT is((SELECT array_agg(user_id ORDER BY user_id) FROM pql.alias WHERE same_as = 'u1'), '{a1,a8,u4,u8}'::text[], 'transitively');
+-- undoing by a source, and by somebody
+UPDATE pql.person SET email = 'eve@acme.org' WHERE user_id = 'u4';
+SELECT is(pg_temp.collected(now() + interval '1 day'), 'crm_id 2 0 0, domain 1 0 0, email 2 1 1, group 1 0 0, twin 1 0 0', 'another address');
+SELECT is((SELECT array_agg(user_id ORDER BY user_id) FROM pql.alias WHERE same_as = 'u1'), '{a1}'::text[], 'is another person');
+SELECT is((SELECT same_as FROM pql.alias_at(now() + interval '1 hour') WHERE user_id = 'u4'), 'u1', 'who was the same before');
+UPDATE pql.person SET email = 'ada@acme.org' WHERE user_id = 'u4';
+SELECT is(pg_temp.collected(now() + interval '2 days'), 'crm_id 2 0 0, domain 1 0 0, email 2 1 1, group 1 0 0, twin 1 0 0', 'and back');
+SELECT is((SELECT same_as FROM pql.alias WHERE user_id = 'u4'), 'u1', 'the same again');
+SELECT is(pql.unlink('user', 'u4', 'email', 'ada@acme.org', 'a shared mailbox'), 1, 'somebody undoes it');
+SELECT is(pg_temp.collected(now() + interval '3 days'), 'crm_id 2 0 0, domain 1 0 0, email 2 0 0, group 1 0 0, twin 1 0 0', 'and it is not found again');
+
+-- ---- accounts ----
+
+CREATE FUNCTION pg_temp.derived(as_of timestamptz DEFAULT now() + interval '3 days') RETURNS text LANGUAGE sql AS $$ SELECT coalesce(string_agg(format('%s %s %s %s', reason, people, added, undone), ', ' ORDER BY reason), '-') FROM pql.derive_accounts(as_of) $$;
+TRUNCATE pql.link, pql.person, pql.account, pql.fact, pql.event;
+SELECT is(pg_temp.derived(), '-', 'nobody has none');
+SELECT throws_ok('SELECT * FROM pql.derive_accounts(NULL)', '22004', 'as_of is NULL', 'as of no instant');
+INSERT INTO pql.account (account_id, name, domain) VALUES ('acme', 'Acme', 'www.acme.org'), ('acme2', 'Acme', 'acme.org'), ('taken.org', 'Other', 'other.org'), ('w1', 'Workspace', NULL);
+INSERT INTO pql.person (user_id, email, account_id) VALUES ('said', 'x@acme.org', 'from_source'), ('by_domain', 'y@Mail.Acme.org', NULL), ('new_domain', 'z@new.co.uk', NULL), ('private', 'p@gmail.com', NULL), ('tester', 'test@acme.org', NULL),
+	('taken', 'q@taken.org', NULL), ('both', 'b@acme.org', NULL), ('works', NULL, NULL), ('w''s "twin"', NULL, NULL), ('nobody', 'no address', NULL);
+SELECT lives_ok($$SELECT pql.link_identities('user', 'both', 'workspace', 'w1', 'group', recorded_at => '2026-01-05'), pql.link_identities('user', 'works', 'workspace', 'w1', 'group', recorded_at => '2026-01-05'),
+	pql.link_identities('user', 'works', 'workspace', 'w2', 'group', recorded_at => '2026-01-09'), pql.link_identities('user', 'said', 'workspace', 'w2', 'group'), pql.link_identities('user', 'w''s "twin"', 'user', 'works', recorded_at => '2026-01-06')$$, 'members');
+SELECT is(pg_temp.derived('2026-01-04'), 'domain 4 4 0', 'by domain, while no workspace is known');
+SELECT is(pg_temp.derived(), 'domain 3 0 1, workspace 3 3 0', 'by workspace, else by domain');
+SELECT is(pg_temp.derived(), 'domain 3 0 0, workspace 3 0 0', 'once');
+SELECT results_eq('SELECT user_id, account_id FROM pql.person ORDER BY user_id COLLATE "C"', $$VALUES ('both', 'w1'), ('by_domain', 'acme'), ('new_domain', 'new.co.uk'), ('nobody', NULL), ('private', NULL), ('said', 'from_source'), ('taken', 'domain:taken.org'), ('tester', NULL),
+	('w''s "twin"', 'w2'), ('works', 'w2')$$, 'the newest workspace; the account of the domain; never what a source says, nor of a provider''s or a test''s domain');
+SELECT set_eq($$SELECT account_id, domain FROM pql.account WHERE account_id NOT IN ('acme', 'acme2', 'taken.org', 'w1')$$, $$VALUES ('new.co.uk', 'new.co.uk'), ('domain:taken.org', 'taken.org'), ('w2', NULL)$$, 'accounts that were not there are made');
+SELECT results_eq($$SELECT reason, kind, id, recorded_at, undone_at IS NULL FROM pql.person_account WHERE user_id = 'both' ORDER BY recorded_at$$, $$VALUES ('domain', 'domain', 'acme.org', '-infinity'::timestamptz, false), ('workspace', 'workspace', 'w1', '2026-01-05', true)$$, 'the reasons are kept');
+SELECT results_eq($$SELECT value, recorded_at FROM pql.fact WHERE subject = 'both' ORDER BY recorded_at$$, $$VALUES ('"acme"'::jsonb, '-infinity'::timestamptz), ('"w1"', '2026-01-05')$$, 'and facts say since when');
+SELECT is(pql.unlink('user', 'both', 'workspace', 'w1', 'left'), 1, 'no member any more');
+SELECT is(pg_temp.derived(), 'domain 4 1 0, workspace 2 0 1', 'the domain again');
+SELECT is((SELECT account_id FROM pql.person WHERE user_id = 'both'), 'acme', 'in the table');
+SELECT is((SELECT count(*) FROM pql.fact WHERE subject = 'both'), 3::bigint, 'and in history');
+SELECT is(pql.undo_account('both', 'a freelancer', now() + interval '4 days'), 'acme', 'undone by somebody');
+SELECT is((SELECT account_id FROM pql.person WHERE user_id = 'both'), NULL, 'nobody''s');
+SELECT is(pg_temp.derived(now() + interval '5 days'), 'domain 3 0 0, workspace 2 0 0', 'and stays so');
+SELECT throws_ok('SELECT pql.undo_account(''said'', ''x'')', 'P0002', 'the account of user "said" was not derived', 'what a source says');
+SELECT throws_ok('SELECT pql.undo_account(''works'', NULL)', '22004', NULL, 'without a reason');
+UPDATE pql.person SET account_id = 'from_source' WHERE user_id = 'by_domain';
+SELECT is(pg_temp.derived(now() + interval '5 days'), 'domain 2 0 0, workspace 2 0 0', 'what a source says later');
+SELECT is((SELECT account_id FROM pql.person WHERE user_id = 'by_domain'), 'from_source', 'holds');
+-- an account's own identifiers
+SELECT lives_ok($$SELECT pql.link_identities('workspace', 'w2', 'account', 'acme', 'group')$$, 'a workspace of an account');
+SELECT is(pg_temp.derived(now() + interval '6 days'), 'domain 2 0 0, workspace 2 2 2', 'moves its members');
+SELECT is((SELECT account_id FROM pql.person WHERE user_id = 'works'), 'acme', 'to it');
+SELECT lives_ok($$SELECT pql.link_identities('workspace', 'w2', 'account', 'acme2', 'group')$$, 'a workspace of two accounts');
+SELECT is(pg_temp.derived(now() + interval '7 days'), 'domain 2 0 0, workspace 2 2 2', 'says nothing: the one before holds');
+SELECT is((SELECT account_id FROM pql.person WHERE user_id = 'works'), 'w1', 'by the next newest');
 
 SELECT * FROM finish();
 ROLLBACK;
