@@ -65,7 +65,8 @@ SELECT is_empty($$
 	JOIN pg_class c ON c.oid = o.objid AND o.classid = 'pg_class'::regclass AND c.relkind = 'r'
 	WHERE c.oid <> ALL (SELECT unnest(e.extconfig) FROM pg_extension e WHERE e.extname = 'pql')
 		-- which are made anew from what is restored, or as they are shipped
-		AND c.oid NOT IN ('pql.change'::regclass, 'pql.state'::regclass, 'pql.ignored'::regclass, 'pql.crm_change'::regclass, 'pql.metric_definition'::regclass)
+		AND c.oid NOT IN ('pql.change'::regclass, 'pql.state'::regclass, 'pql.ignored'::regclass, 'pql.crm_change'::regclass, 'pql.metric_definition'::regclass, 'pql.identity'::regclass, 'pql.identity_revision'::regclass,
+			'pql.link_collection'::regclass)
 	ORDER BY 1$$, 'every table is kept by pg_dump');
 
 SELECT is_empty($$
