@@ -324,15 +324,17 @@ BEGIN
 			UNION
 			SELECT l.other_kind, l.other_id
 			FROM touched t LEFT JOIN pql.identity i ON i.kind = t.kind AND i.id = t.id
-			JOIN pql.same_link l ON l.kind = t.kind AND l.id = t.id AND l.undone_at IS NULL
+			-- OFFSET 0 here and below: by index, for each of the few
+			CROSS JOIN LATERAL (SELECT o.other_kind, o.other_id FROM pql.same_link o WHERE o.kind = t.kind AND o.id = t.id AND o.undone_at IS NULL OFFSET 0) l
 			WHERE i.shared_by IS DISTINCT FROM t.shared_by
 		), whole AS MATERIALIZED (
-			SELECT DISTINCT i.representative_kind AS kind, i.representative_id AS id FROM seed s JOIN pql.identity i ON i.kind = s.kind AND i.id = s.id
+			SELECT DISTINCT i.representative_kind AS kind, i.representative_id AS id FROM seed s CROSS JOIN LATERAL (SELECT m.* FROM pql.identity m WHERE m.kind = s.kind AND m.id = s.id OFFSET 0) i
 		), old AS MATERIALIZED (
-			SELECT i.kind, i.id, i.representative_kind, i.representative_id, i.since, i.shared_by FROM whole w JOIN pql.identity i ON i.representative_kind = w.kind AND i.representative_id = w.id
+			SELECT i.kind, i.id, i.representative_kind, i.representative_id, i.since, i.shared_by FROM whole w
+			CROSS JOIN LATERAL (SELECT m.* FROM pql.identity m WHERE m.representative_kind = w.kind AND m.representative_id = w.id OFFSET 0) i
 		), member AS MATERIALIZED (
 			SELECT m.kind, m.id, m.since, m.shared_by, k.class, row_number() OVER (ORDER BY k.place, m.kind, m.since, m.id COLLATE "C") AS n
-			FROM (SELECT t.kind, t.id, t.since, t.shared_by FROM touched t WHERE EXISTS (SELECT FROM pql.same_link l WHERE l.kind = t.kind AND l.id = t.id AND l.undone_at IS NULL)
+			FROM (SELECT t.kind, t.id, t.since, t.shared_by FROM touched t WHERE EXISTS (SELECT FROM pql.same_link l WHERE l.kind = t.kind AND l.id = t.id AND l.undone_at IS NULL OFFSET 0)
 				UNION ALL
 				SELECT o.kind, o.id, o.since, o.shared_by FROM old o WHERE NOT EXISTS (SELECT FROM touched t WHERE t.kind = o.kind AND t.id = o.id)) m
 			JOIN pql.identifier_kinds k ON k.kind = m.kind
@@ -340,7 +342,7 @@ BEGIN
 			SELECT c.node, c.representative
 			FROM (SELECT array_agg(a.n) AS a, array_agg(b.n) AS b
 				FROM member a
-				JOIN pql.link l ON l.kind = a.kind AND l.id = a.id AND l.undone_at IS NULL
+				CROSS JOIN LATERAL (SELECT o.other_kind, o.other_id FROM pql.link o WHERE o.kind = a.kind AND o.id = a.id AND o.undone_at IS NULL OFFSET 0) l
 				JOIN member b ON b.kind = l.other_kind AND b.id = l.other_id AND b.class = a.class
 				WHERE a.shared_by IS NULL AND b.shared_by IS NULL) edges,
 				pql.components(edges.a, edges.b) c
