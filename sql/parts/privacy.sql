@@ -145,18 +145,23 @@ BEGIN ATOMIC
 		(18, 'suppression', 'value', 'user or email', 'hash'), (19, 'credit', 'user_id', 'user', 'delete'), (20, 'input_change', 'key', 'user', 'delete'), (21, 'retention', 'user_id', 'user', 'delete'),
 		(22, 'score', 'user_id', 'user', 'delete'), (23, 'score_history', 'user_id', 'user', 'delete'), (24, 'state', 'user_id', 'user', 'delete'), (25, 'change', 'user_id', 'user', 'delete'),
 		(26, 'crm_usage', 'user_id', 'user', 'delete'), (27, 'crm_task_row', 'user_id', 'user', 'publish'), (28, 'crm_contact_row', 'user_id', 'user', 'publish'), (29, 'crm_contact_row', 'email', 'row', NULL), (30, 'crm_change', 'user_id', 'user', 'delete'),
+		(31, 'link', 'id', 'identifier', 'delete'), (32, 'link', 'other_id', 'identifier', 'delete'), (33, 'person_account', 'user_id', 'user', 'delete'), (34, 'identity_proposal', 'a', 'proposal', 'delete'), (35, 'identity_proposal', 'b', 'proposal', 'delete'),
 		-- of people who work here
-		(90, 'rep', 'email', 'staff', NULL), (91, 'crm_contact_row', 'owner_email', 'staff', NULL), (92, 'crm_task_row', 'owner_email', 'staff', NULL);
+		(90, 'rep', 'email', 'staff', NULL), (91, 'crm_contact_row', 'owner_email', 'staff', NULL), (92, 'crm_task_row', 'owner_email', 'staff', NULL),
+		-- of nobody
+		(93, 'match_field', 'subject', 'word', NULL), (94, 'match_block', 'subject', 'word', NULL);
 END;
-COMMENT ON FUNCTION pql.personal_data() IS 'Where pql''s own tables hold a person, in the order in which they are forgotten. holds: user (an id), email, lead (the id of one of theirs), row (something else of a row found by another column) or staff. on_forget: delete (the row), redact, clear (the column), hash, or publish (the row for the CRM is brought in line).';
+COMMENT ON FUNCTION pql.personal_data() IS 'Where pql''s own tables hold a person, in the order in which they are forgotten. holds: user (an id), email, lead (the id of one of theirs), identifier (as pql.link has it), proposal (one of two who may be the same), row (something else of a row found by another column), staff, or word (nobody). on_forget: delete (the row), redact, clear (the column), hash, or publish (the row for the CRM is brought in line).';
 
 CREATE FUNCTION pql.emails_of(users text[]) RETURNS text[]
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-	SELECT coalesce(array_agg(DISTINCT lower(btrim(e.email))) FILTER (WHERE btrim(e.email) <> ''), '{}') FROM (
+	SELECT coalesce(array_agg(DISTINCT f.form) FILTER (WHERE f.form <> ''), '{}') FROM (
 		SELECT p.email FROM pql.person p WHERE p.user_id = ANY (users)
 		UNION ALL SELECT r.email FROM pql.crm_contact_row r WHERE r.user_id = ANY (users)
 		UNION ALL SELECT f.value #>> '{}' FROM pql.fact f WHERE f.subject = ANY (users) AND f.name = 'person.email') e
+	-- as it stands, and as links have it
+	CROSS JOIN LATERAL unnest(ARRAY[lower(btrim(e.email)), pql.normal_email(e.email)]) f (form)
 	-- one that somebody else has, too, is not theirs alone
 	WHERE NOT EXISTS (SELECT FROM pql.person o WHERE lower(btrim(o.email)) = lower(btrim(e.email)) AND o.user_id <> ALL (users));
 END;
@@ -169,7 +174,9 @@ BEGIN ATOMIC
 		WHEN 'user' THEN 'x.%I = ANY ($1)'
 		WHEN 'email' THEN 'lower(btrim(x.%I)) = ANY ($2)'
 		WHEN 'lead' THEN 'x.%I::text = ANY ($3)'
-		WHEN 'user or email' THEN '(x.what = ''user'' AND x.%1$I = ANY ($1) OR x.what = ''email'' AND x.%1$I = ANY ($2))' END, of_column)
+		WHEN 'identifier' THEN '(x.%2$I IN (''user'', ''visitor'') AND x.%1$I = ANY ($1) OR x.%2$I = ''email'' AND x.%1$I = ANY ($2))'
+		WHEN 'proposal' THEN '(x.kind = ''user'' AND x.%I = ANY ($1))'
+		WHEN 'user or email' THEN '(x.what = ''user'' AND x.%1$I = ANY ($1) OR x.what = ''email'' AND x.%1$I = ANY ($2))' END, of_column, CASE of_column WHEN 'id' THEN 'kind' ELSE 'other_kind' END)
 		-- an account may have the same id
 		|| CASE of_relation WHEN 'fact' THEN ' AND x.name NOT LIKE ''account.%''' WHEN 'input_change' THEN ' AND x.input NOT IN (''accounts'', ''deals'')' ELSE '' END;
 END;
@@ -213,7 +220,7 @@ BEGIN
 	END IF;
 	emails := pql.emails_of(ARRAY[user_id]);
 	leads := ARRAY(SELECT l.lead_id::text FROM pql.lead l WHERE l.user_id = export.user_id);
-	FOR d IN SELECT p.relation, string_agg(pql.personal_rows(p.relation, p.column_name, p.holds), ' OR ' ORDER BY p.n) AS condition, min(p.n) AS n FROM pql.personal_data() p WHERE p.holds IN ('user', 'email', 'lead', 'user or email') GROUP BY p.relation ORDER BY 3 LOOP
+	FOR d IN SELECT p.relation, string_agg(pql.personal_rows(p.relation, p.column_name, p.holds), ' OR ' ORDER BY p.n) AS condition, min(p.n) AS n FROM pql.personal_data() p WHERE p.holds IN ('user', 'email', 'lead', 'user or email', 'identifier', 'proposal') GROUP BY p.relation ORDER BY 3 LOOP
 		EXECUTE format('SELECT jsonb_agg(to_jsonb(x)) FROM pql.%I x WHERE %s', d.relation, d.condition) INTO found USING ARRAY[user_id], emails, leads;
 		IF found IS NOT NULL THEN
 			result := result || jsonb_build_object(d.relation, found);

@@ -105,12 +105,15 @@ INSERT INTO pql.activity (activity_id, email, kind, occurred_at) VALUES ('A1', '
 SELECT pql.suppress('gil', 'legal', 'a letter from gil', as_of => '2026-03-06 10:04') \g /dev/null
 INSERT INTO pql.opt_out (user_id, opted_out_at, source) VALUES ('gil', '2026-03-06 10:05', 'reply');
 SELECT t.refresh('2026-03-06 10:06') \g /dev/null
+SELECT pql.link_identities('visitor', 'v-1', 'user', 'gil', 'signed_up'), pql.link_identities('email', 'gil@acme.example', 'lead', 'L1'), pql.link_identities('visitor', 'v-2', 'user', 'ida', 'signed_up') \g /dev/null
+INSERT INTO pql.person_account (user_id, account_id, reason, kind, id, recorded_at, derived_at) VALUES ('gil', 'acme', 'domain', 'domain', 'acme.example', '2026-03-06', '2026-03-06');
+INSERT INTO pql.identity_proposal (kind, a, b, score, reasons, proposed_at) VALUES ('user', 'gil', 'ida', 5, '{}', '2026-03-06');
 CREATE TEMP TABLE had AS SELECT pql.export('gil') AS e;
 SELECT set_eq($$ SELECT k COLLATE "default" FROM had, jsonb_object_keys(e) k $$,
 	ARRAY['alert', 'activity', 'lead_event', 'lead', 'person', 'trial', 'event', 'conversion', 'survey', 'deal', 'fact', 'opt_out', 'list_entry', 'suppression', 'score', 'score_history', 'state', 'crm_contact_row', 'crm_task_row', 'crm_usage', 'connected', 'credit'], 'everything that is held, by table')
 	WHERE false;
 SELECT is_empty($$
-	SELECT p.relation FROM pql.personal_data() p WHERE p.holds IN ('user', 'email', 'user or email') AND p.relation NOT IN ('change', 'crm_change', 'input_change', 'retention', 'credit', 'crm_usage') AND NOT (SELECT e ? p.relation FROM had) $$, 'what is held is exported, table by table');
+	SELECT p.relation FROM pql.personal_data() p WHERE p.holds IN ('user', 'email', 'user or email', 'identifier', 'proposal') AND p.relation NOT IN ('change', 'crm_change', 'input_change', 'retention', 'credit', 'crm_usage') AND NOT (SELECT e ? p.relation FROM had) $$, 'what is held is exported, table by table');
 SELECT is((SELECT e #>> '{person,0,full_name}' FROM had), 'Gil "; DROP', 'as it is');
 SELECT is((SELECT e -> 'connected' FROM had), '{"app.clicks": 1, "app.user_table": 1}', 'with where else to look');
 SELECT is((SELECT jsonb_array_length(e -> 'event') FROM had), 3, 'and no one else''s');
