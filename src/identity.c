@@ -67,8 +67,9 @@ take_edge(void *state, TupleTableSlot *slot)
 {
 	EdgeReader *r = state;
 
-	if (r->n++ == 0)
-		check_edge_columns(slot->tts_tupleDescriptor);
+	/* each time, for a text of several queries gives rows of several shapes */
+	check_edge_columns(slot->tts_tupleDescriptor);
+	r->n++;
 	/* one end is a node of its own, and none is nothing */
 	if (!slot->tts_isnull[0] || !slot->tts_isnull[1])
 		pql_components_join(r->components,

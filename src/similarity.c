@@ -162,7 +162,6 @@ typedef struct Matcher
 	int next;
 	text *key;
 	MemoryContext context;
-	uint64 compared;
 } Matcher;
 
 static float8
@@ -261,8 +260,8 @@ take_row(void *state, TupleTableSlot *slot)
 	bool *nulls;
 	int n;
 
-	if (m->compared++ == 0)
-		check_row_columns(slot->tts_tupleDescriptor);
+	/* each time, for a text of several queries gives rows of several shapes */
+	check_row_columns(slot->tts_tupleDescriptor);
 	if (slot->tts_isnull[0] || slot->tts_isnull[1] || slot->tts_isnull[2])
 		return;
 	key = DatumGetTextPP(slot->tts_values[0]);

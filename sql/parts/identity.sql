@@ -236,6 +236,8 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS
 DECLARE
 	-- from here on going through all links is quicker than looking up those of each
 	many CONSTANT int := 20000;
+	-- so many are looked up at once: plans are made for a few
+	few CONSTANT int := 500;
 	t_kinds text[];
 	t_ids text[];
 	t_since timestamptz[];
@@ -253,6 +255,12 @@ BEGIN
 		RETURN;
 	ELSIF cardinality(ids) > many THEN
 		PERFORM pql.rebuild_identities();
+		RETURN;
+	ELSIF cardinality(ids) > few THEN
+		-- each slice joins what it tells of; the next one goes on from there
+		FOR i IN 0 .. (cardinality(ids) - 1) / few LOOP
+			PERFORM pql.update_identities(kinds[i * few + 1 : (i + 1) * few], ids[i * few + 1 : (i + 1) * few], other_kinds[i * few + 1 : (i + 1) * few], other_ids[i * few + 1 : (i + 1) * few], only_added);
+		END LOOP;
 		RETURN;
 	END IF;
 	-- the ends of the links that have changed: since when they are known, and what they share

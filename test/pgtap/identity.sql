@@ -18,6 +18,7 @@ SELECT is_empty('SELECT * FROM pql.components(''SELECT 1::bigint, 2::bigint WHER
 SELECT throws_ok('SELECT * FROM pql.components(''{1}''::bigint[], ''{}''::bigint[])', '2202E', 'the ends of edges are 1 and 0', 'arrays of two lengths');
 SELECT throws_ok('SELECT * FROM pql.components(''SELECT 1, 2'')', '42804', 'the query of edges has to give two columns of bigint', 'columns of another type');
 SELECT throws_ok('SELECT * FROM pql.components(''SELECT 1::bigint'')', '42804', 'the query of edges has to give two columns of bigint', 'one column');
+SELECT throws_ok('SELECT * FROM pql.components(''SELECT 1::bigint, 2::bigint; SELECT 3'')', '42804', 'the query of edges has to give two columns of bigint', 'or in a second query');
 SELECT throws_ok('SELECT * FROM pql.components(''DELETE FROM pql.person'')', '0A000', NULL, 'a query that writes');
 CREATE TEMP TABLE edge AS
 SELECT (random() * 3000)::bigint * 7919 - 5000000 AS a, (random() * 3000)::bigint * 7919 - 5000000 AS b FROM (SELECT setseed(0.4)) s, generate_series(1, 1700);
@@ -190,6 +191,17 @@ SELECT is((SELECT count(*) FROM pql.alias), 20000::bigint, 'each visitor is a us
 SELECT lives_ok($$SELECT pql.link_identities('visitor', 'v1', 'user', 'u77')$$, 'one more');
 SELECT is((SELECT d FROM pg_temp.differ() d)::text, '(0,0)', 'joins two');
 
+TRUNCATE pql.link;
+
+-- so many that they are taken in slices, with some that are shared, and undone, and that hang together across slices
+INSERT INTO pql.link (kind, id, other_kind, other_id, reason, recorded_at, undone_at, undone_by)
+SELECT CASE WHEN n % 5 = 0 THEN 'user' ELSE 'visitor' END, 'v' || n % 1300, 'user', 'w' || n * 7 % 1100, 'signed_up', '2026-01-01'::timestamptz + n % 50 * interval '1 day', CASE WHEN n % 11 = 0 THEN '2026-05-01'::timestamptz END, CASE WHEN n % 11 = 0 THEN 'x' END
+FROM generate_series(1, 2600) n ON CONFLICT DO NOTHING;
+SELECT is((SELECT d FROM pg_temp.differ() d)::text, '(0,0)', 'added and undone in slices');
+UPDATE pql.link SET undone_at = '2026-06-01', undone_by = 'x' WHERE link_id % 3 = 0 AND undone_at IS NULL;
+SELECT is((SELECT d FROM pg_temp.differ() d)::text, '(0,0)', 'a third undone');
+INSERT INTO pql.link (kind, id, other_kind, other_id, reason, recorded_at) SELECT 'user', 'w' || n, 'user', 'w' || n - 1, 'again', '2026-01-01' FROM generate_series(1, 1099) n;
+SELECT is((SELECT d FROM pg_temp.differ() d)::text, '(0,0)', 'a chain across slices');
 TRUNCATE pql.link;
 
 -- ---- what is collected ----
