@@ -20,6 +20,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -100,6 +101,10 @@ typedef struct Asked
 	bool reread;     /* all of them */
 	int64 seen_until;
 	const char *waits_for; /* a source that has to be read, and cannot; NULL: none */
+	struct Asked
+		*person; /* of an alias: who is judged in their stead, or NULL when not asked for */
+	bool is_alias;
+	List *aliases; /* other ids under which events of theirs are, as Datums of text */
 } Asked;
 
 /* Where events are. */
@@ -125,6 +130,7 @@ typedef struct Refresh
 	char *keys;
 	char *profiles;
 	char *lists;
+	char *aliases;
 	int nsources;
 	Source *sources;
 	PqlListEntries *list_entries;
@@ -153,7 +159,7 @@ static void
 take_queries(void *state, TupleTableSlot *slot)
 {
 	Refresh *r = state;
-	char **queries[] = {&r->signups, &r->keys, &r->profiles, &r->lists};
+	char **queries[] = {&r->signups, &r->keys, &r->profiles, &r->lists, &r->aliases};
 	MemoryContext old = MemoryContextSwitchTo(r->context);
 
 	for (int i = 0; i < lengthof(queries); i++)
@@ -182,7 +188,7 @@ read_queries(Refresh *r, ArrayType *users, Datum unreadable)
 
 	pql_arg(&args, JSONBOID, JsonbPGetDatum(r->document), false);
 	pql_arg(&args, TEXTARRAYOID, PointerGetDatum(users), false);
-	pql_query("SELECT q.signups, q.keys, q.profiles, q.lists "
+	pql_query("SELECT q.signups, q.keys, q.profiles, q.lists, q.aliases "
 			  "FROM pql.population_queries($1, NULL, $2) q",
 			  &args, PQL_PLAN_AS_EVER, take_queries, r);
 	pql_arg(&args, TEXTARRAYOID, unreadable, false);
@@ -308,6 +314,40 @@ note_asked(Refresh *r, ArrayType *users, ArrayType *sources, ArrayType *since)
 		a->sources |=
 			no_source[i] ? ALL_SOURCES : bits_of_source(r, TextDatumGetCString(source[i]));
 	}
+}
+
+/* ---- aliases ---- */
+
+/* What came under an alias concerns the person, and so do the events that are there. */
+static void
+take_alias(void *state, TupleTableSlot *slot)
+{
+	Refresh *r = state;
+	MemoryContext old;
+	Asked *alias;
+	Asked *person;
+	PqlKey key;
+
+	key_of(&key, DatumGetTextPP(slot->tts_values[0]));
+	alias = find_asked(r, &key);
+	key_of(&key, DatumGetTextPP(slot->tts_values[1]));
+	person = find_asked(r, &key);
+	if (alias != NULL)
+	{
+		alias->is_alias = true;
+		alias->person = person;
+	}
+	if (person == NULL)
+		return;
+	if (alias != NULL)
+	{
+		person->since = Min(person->since, alias->since);
+		person->sources |= alias->sources;
+	}
+	old = MemoryContextSwitchTo(r->context);
+	person->aliases =
+		lappend(person->aliases, DatumGetPointer(datumCopy(slot->tts_values[0], false, -1)));
+	MemoryContextSwitchTo(old);
 }
 
 /* ---- what is kept ---- */
@@ -514,6 +554,7 @@ take_gathered(void *state, TupleTableSlot *slot)
 /* The subjects whose events are read, as arrays: parameters of pql.gather_query_of. */
 typedef struct Spans
 {
+	ArrayBuildState *ids; /* as events have them */
 	ArrayBuildState *users;
 	ArrayBuildState *started_at;
 	ArrayBuildState *from;
@@ -528,29 +569,31 @@ add_instant(ArrayBuildState **instants, int64 at)
 }
 
 static void
-add_span(Spans *s, Datum user, int64 started_at, int64 from, int64 until)
+add_span(Spans *s, Datum id, Datum user, int64 started_at, int64 from, int64 until)
 {
+	s->ids = accumArrayResult(s->ids, id, false, TEXTOID, CurrentMemoryContext);
 	s->users = accumArrayResult(s->users, user, false, TEXTOID, CurrentMemoryContext);
 	add_instant(&s->started_at, started_at);
 	add_instant(&s->from, Max(from, started_at));
 	add_instant(&s->until, until);
 }
 
-/* Of one user: each trial until the next one; of whom none is known, everything. */
+/* Of one user, of events under one id: each trial until the next one; of whom none is known,
+ * everything. */
 static void
-add_spans(Refresh *r, Spans *s, const Asked *a)
+add_spans(Refresh *r, Spans *s, const Asked *a, Datum id)
 {
 	const PqlMember *m = pql_population_find(r->population, &a->key);
 	const PqlTrials *trials;
 
 	if (m == NULL || !pql_member_many(m))
 	{
-		add_span(s, a->id, m == NULL ? PQL_ALWAYS : m->since, a->read_from, PQL_NEVER);
+		add_span(s, id, a->id, m == NULL ? PQL_ALWAYS : m->since, a->read_from, PQL_NEVER);
 		return;
 	}
 	trials = pql_member_held(m);
 	for (int i = 0; i < trials->n; i++)
-		add_span(s, a->id, trials->trial[i].started_at, a->read_from,
+		add_span(s, id, a->id, trials->trial[i].started_at, a->read_from,
 				 i + 1 < trials->n ? trials->trial[i + 1].started_at : PQL_NEVER);
 }
 
@@ -584,6 +627,7 @@ static void
 read_events(Refresh *r, int source)
 {
 	Spans spans = {0};
+	ArrayBuildState **texts[] = {&spans.ids, &spans.users};
 	ArrayBuildState **instants[] = {&spans.started_at, &spans.from, &spans.until};
 	PqlArgs args = {0};
 	int64 since = PQL_NEVER;
@@ -591,16 +635,20 @@ read_events(Refresh *r, int source)
 	for (int i = 0; i < r->nasked; i++)
 	{
 		const Asked *a = &r->asked[i];
+		ListCell *cell;
 
 		if (a->read_from == NONE || a->waits_for != NULL || (a->sources & bit_of(source)) == 0)
 			continue;
-		add_spans(r, &spans, a);
+		add_spans(r, &spans, a, a->id);
+		foreach (cell, a->aliases)
+			add_spans(r, &spans, a, PointerGetDatum(lfirst(cell)));
 		since = Min(since, a->read_from);
 	}
 	if (spans.users == NULL)
 		return;
 	pql_arg(&args, TIMESTAMPTZOID, TimestampTzGetDatum(r->as_of), false);
-	pql_arg(&args, TEXTARRAYOID, makeArrayResult(spans.users, CurrentMemoryContext), false);
+	for (int i = 0; i < lengthof(texts); i++)
+		pql_arg(&args, TEXTARRAYOID, makeArrayResult(*texts[i], CurrentMemoryContext), false);
 	for (int i = 0; i < lengthof(instants); i++)
 		pql_arg(&args, TIMESTAMPTZARRAYOID, makeArrayResult(*instants[i], CurrentMemoryContext),
 				false);
@@ -897,6 +945,8 @@ pql_judge_users(PG_FUNCTION_ARGS)
 	read_queries(r, users, PG_GETARG_DATUM(5));
 	note_asked(r, users, PG_GETARG_ARRAYTYPE_P(2), PG_GETARG_ARRAYTYPE_P(3));
 	set_args(r, PointerGetDatum(users));
+	if (r->aliases != NULL)
+		pql_query(r->aliases, &r->args, PLAN, take_alias, r);
 	if (r->signups != NULL)
 		pql_query(r->signups, &r->args, PLAN, take_signups, r);
 	if (r->lists != NULL)
@@ -907,7 +957,11 @@ pql_judge_users(PG_FUNCTION_ARGS)
 	pql_query(r->keys, &r->args, PLAN, take_key, r);
 	read_kept(r, PG_GETARG_DATUM(0), users);
 	for (int i = 0; i < r->nasked; i++)
-		decide(r, &r->asked[i]);
+		if (!r->asked[i].is_alias)
+			decide(r, &r->asked[i]);
+	for (int i = 0; i < r->nasked; i++)
+		if (r->asked[i].person != NULL)
+			r->asked[i].waits_for = r->asked[i].person->waits_for;
 	for (int i = 0; i < r->nsources; i++)
 		read_events(r, i);
 	pql_query(r->profiles, &r->args, PLAN, take_profile, r);

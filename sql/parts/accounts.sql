@@ -115,7 +115,7 @@ BEGIN
 		SELECT s.user_id, s.started_at, pql.gather($1, e.occurred_at, e.event, e.properties, s.started_at)
 		FROM pql.subject_at((SELECT i.per_trial FROM pql.model_info($1) i), $2, $3, $4) s
 		JOIN (%s) e ON e.user_id = s.user_id AND e.occurred_at <= $2 AND (s.started_at IS NULL OR e.occurred_at >= s.started_at) AND (s.next_start IS NULL OR e.occurred_at < s.next_start)
-		GROUP BY s.user_id, s.started_at$q$, pql.event_query(known_at, people)) USING doc, as_of, known_at, people;
+		GROUP BY s.user_id, s.started_at$q$, pql.event_query(known_at, people, '{}', as_of)) USING doc, as_of, known_at, people;
 END
 $$;
 COMMENT ON FUNCTION pql.member_evidence(text, timestamptz, timestamptz, text[]) IS 'Evidence of everybody by a model of members, or of some people. started_at NULL: the start is not known.';

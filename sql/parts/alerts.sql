@@ -154,7 +154,7 @@ BEGIN
 		ORDER BY f.recorded_at DESC LIMIT 1), a.employees);
 	IF a.name IS NULL OR a.employees IS NULL OR p.email IS NULL THEN
 		SELECT x.profile INTO said
-		FROM pql.profile_of((SELECT v.document FROM pql.model_version v WHERE v.model = lead.model AND v.version = lead.version), as_of, NULL, ARRAY[lead.user_id]) x
+		FROM pql.profile_of((SELECT v.document FROM pql.model_version v WHERE v.model = lead.model AND v.version = lead.version), as_of, NULL, pql.person_ids(ARRAY[lead.user_id], as_of)) x
 		ORDER BY x.started_at = lead.started_at DESC NULLS LAST, x.started_at DESC LIMIT 1;
 	END IF;
 	RETURN jsonb_build_object(

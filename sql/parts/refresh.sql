@@ -14,17 +14,17 @@ LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1000 SET search_path = pg_catalog, pg_tem
 AS 'MODULE_PATHNAME', 'pql_judge_users';
 COMMENT ON FUNCTION pql.judge_users(text, text[], text[], timestamptz[], timestamptz, text[]) IS 'The verdicts on all subjects of some users, from the evidence in pql.state and the events that came since then (sources and since, for each user: as in pql.change; a user may be named once for each source), and what of it differs from pql.state (rev: the row that was read; evidence only where it differs) and from pql.score. reread: all events of the user were read, for what is kept did not fit. gone: it is not a subject any more. waits_for: one of the sources in unreadable is needed, so the user was not judged. Explained where the subject newly qualifies. In the snapshot of the calling statement.';
 
-CREATE FUNCTION pql.gather_query_of(model jsonb, source text, users text[], since timestamptz) RETURNS text
+CREATE FUNCTION pql.gather_query_of(model jsonb, source text, ids text[], since timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN format($q$
 		SELECT k.user_id, k.started_at, pql.gather(%L::jsonb, e.occurred_at, e.event, e.properties, nullif(k.started_at, '-infinity')), max(e.occurred_at)
-		FROM unnest($2, $3, $4, $5) k (user_id, started_at, from_at, until)
-		JOIN (%s) e ON e.user_id = k.user_id AND e.occurred_at >= k.from_at AND e.occurred_at < k.until AND e.occurred_at <= $1 AND e.event IS NOT NULL
-		GROUP BY k.user_id, k.started_at$q$, model, pql.source_events(source, NULL, users, since));
+		FROM unnest($2, $3, $4, $5, $6) k (id, user_id, started_at, from_at, until)
+		JOIN (%s) e ON e.user_id = k.id AND e.occurred_at >= k.from_at AND e.occurred_at < k.until AND e.occurred_at <= $1 AND e.event IS NOT NULL
+		GROUP BY k.user_id, k.started_at$q$, model, pql.source_rows(source, NULL, ids, since));
 END
 $$;
-COMMENT ON FUNCTION pql.gather_query_of(jsonb, text, text[], timestamptz) IS 'The query that gathers evidence of some users'' subjects from a source, of events from an instant on: $1 as_of, $2 to $5 user, start, and the instants from which on and before which events are read, of each subject. With the latest event read.';
+COMMENT ON FUNCTION pql.gather_query_of(jsonb, text, text[], timestamptz) IS 'The query that gathers evidence of some users'' subjects from a source, of events from an instant on: $1 as_of, $2 to $6 id in the source, person, start, and the instants from which on and before which events are read, of each id of each subject. With the latest event read.';
 
 CREATE FUNCTION pql.bucket(user_id text) RETURNS int
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -303,6 +303,8 @@ BEGIN
 		picked := pql.pick_users(as_of, logged_until, most_users, unreadable);
 		EXIT WHEN picked IS NULL;
 		users := cardinality(picked);
+		-- with all ids of the same persons, as far as is known by now
+		picked := pql.ids_of(picked);
 		PERFORM pql.lock_users(picked);
 		EXIT WHEN NOT EXISTS (SELECT FROM pql.forgotten);
 		-- rows of theirs that came while they were being forgotten, or come from a connected table still
@@ -320,7 +322,9 @@ BEGIN
 	-- another refresh may have been quicker
 	as_of := greatest(as_of, (SELECT max(r.as_of) FROM pql.run r));
 
-	WITH asked AS MATERIALIZED (
+	WITH same AS MATERIALIZED (
+		SELECT a.user_id, a.same_as FROM pql.aliases(NULL, NULL, picked) a
+	), asked AS MATERIALIZED (
 		SELECT array_agg(a.user_id) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS users, array_agg(a.source) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS sources,
 			array_agg(a.since) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS since, array_agg(a.user_id) FILTER (WHERE pql.is_account_key(a.user_id)) AS accounts
 		FROM (
@@ -351,6 +355,8 @@ BEGIN
 		DELETE FROM pql.change c WHERE c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
 			-- what came from sources that cannot be read may be still to come
 			AND (unreadable = '{}' OR (c.source = ANY (unreadable)) IS NOT TRUE AND c.user_id NOT IN (SELECT w.user_id FROM waits w))
+			-- whose person is somebody else since the locks were taken: what came concerns that one
+			AND c.user_id NOT IN (SELECT a.user_id FROM same a WHERE a.same_as <> ALL (picked))
 		RETURNING c.user_id, c.since, c.until, c.backfill, c.due_at, c.logged_at
 	), members_heard AS (
 		-- accounts of members of whom there is news: where they are, and where they were
@@ -407,7 +413,9 @@ BEGIN
 			CASE WHEN EXISTS (SELECT FROM pql.routing r WHERE r.model = j.model) THEN refresh_batch.as_of END
 		FROM judged j
 		LEFT JOIN (SELECT c.user_id, bool_and(c.backfill) AS backfill FROM claimed c GROUP BY c.user_id) k ON k.user_id = j.user_id
-		LEFT JOIN LATERAL (SELECT o.number, o.closed_at FROM pql.lead o WHERE o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
+		-- under whichever id of the person
+		LEFT JOIN LATERAL (SELECT o.number, o.closed_at FROM pql.lead o
+			WHERE o.user_id = ANY (ARRAY(SELECT a.user_id FROM same a WHERE a.same_as = j.user_id) || j.user_id) AND o.model = j.model AND o.started_at = j.started_at
 			ORDER BY o.number DESC LIMIT 1) l ON true
 		WHERE j.new_verdict AND CASE WHEN j.exact THEN j.qualified_at IS NOT NULL AND l.number IS NULL
 			ELSE j.status = 'qualified' AND (l.number IS NULL
@@ -427,8 +435,9 @@ BEGIN
 			trial_ends_at = CASE WHEN j.per_trial THEN j.ends_at END, trial_converted_at = j.converted_at
 		FROM judged j
 		-- looked up, one by one
-		CROSS JOIN LATERAL (SELECT l.lead_id FROM pql.lead l WHERE l.user_id = j.user_id AND l.model = j.model AND l.started_at = j.started_at OFFSET 0) k
-		WHERE o.user_id = j.user_id AND o.lead_id = k.lead_id AND (j.new_score AND (j.new_verdict OR j.per_trial AND o.trial_ends_at IS DISTINCT FROM j.ends_at OR o.trial_converted_at IS DISTINCT FROM j.converted_at)
+		CROSS JOIN LATERAL (SELECT l.user_id, l.lead_id FROM pql.lead l
+			WHERE l.user_id = ANY (ARRAY(SELECT a.user_id FROM same a WHERE a.same_as = j.user_id) || j.user_id) AND l.model = j.model AND l.started_at = j.started_at OFFSET 0) k
+		WHERE o.user_id = k.user_id AND o.lead_id = k.lead_id AND (j.new_score AND (j.new_verdict OR j.per_trial AND o.trial_ends_at IS DISTINCT FROM j.ends_at OR o.trial_converted_at IS DISTINCT FROM j.converted_at)
 			-- what was paid is no part of the verdict
 			OR j.per_trial AND o.converted_at IS NOT NULL AND j.user_id = ANY (ARRAY(SELECT c.user_id FROM claimed c WHERE c.since = 'infinity'))
 				AND EXISTS (SELECT FROM pql.trial t WHERE t.user_id = j.user_id AND t.started_at = j.started_at AND t.mrr IS DISTINCT FROM o.mrr))
@@ -461,7 +470,8 @@ BEGIN
 			FROM judged j JOIN pql.signal_alert a ON a.model = j.model AND (a.signal = ANY (j.signals) OR a.signal = 'tier:' || j.tier)
 			LEFT JOIN (SELECT c.user_id, bool_and(c.backfill) AS backfill FROM claimed c GROUP BY c.user_id) k ON k.user_id = j.user_id
 			-- what was so before is in the snapshot still
-			WHERE EXISTS (SELECT FROM pql.signal_alert) AND j.new_verdict AND k.backfill IS NOT TRUE AND NOT EXISTS (SELECT FROM pql.score o WHERE o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
+			WHERE EXISTS (SELECT FROM pql.signal_alert) AND j.new_verdict AND k.backfill IS NOT TRUE AND NOT EXISTS (SELECT FROM pql.score o
+				WHERE o.user_id = ANY (ARRAY(SELECT s.user_id FROM same s WHERE s.same_as = j.user_id) || j.user_id) AND o.model = j.model AND o.started_at = j.started_at
 					AND (a.signal = ANY (o.signals) OR a.signal = 'tier:' || o.tier))),
 		(SELECT jsonb_object_agg(s.source, s.reasons) FROM (
 			SELECT r.source, jsonb_object_agg(r.reason, r.rows) AS reasons
