@@ -186,15 +186,8 @@ BEGIN
 	IF cardinality(users) > 0 THEN
 		PERFORM pql.mark(users, '-infinity', 'identity');
 		IF pql.asks_for('account.members') THEN
-			-- how many an account has is a fact of all of them
-			-- and another row may speak for a person now
-			PERFORM pql.mark(ARRAY(
-				SELECT c.user_id
-				FROM (SELECT o.id FROM unnest(users) u (id) JOIN pql.identity i ON i.kind IN ('user', 'visitor') AND i.id = u.id
-						JOIN pql.identity o ON o.representative_kind = i.representative_kind AND o.representative_id = i.representative_id AND o.kind IN ('user', 'visitor')
-					UNION SELECT u.id FROM unnest(users) u (id)) m
-				JOIN pql.person p ON p.user_id = m.id
-				JOIN pql.person c ON c.account_id = p.account_id), 'infinity', 'identity');
+			-- how many an account has is a fact of all of them, and another row may speak for a person now
+			PERFORM pql.mark(pql.colleagues(users), 'infinity', 'identity');
 		END IF;
 	END IF;
 END

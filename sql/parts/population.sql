@@ -79,6 +79,8 @@ DECLARE
 	share_array CONSTANT text := CASE WHEN only_users IS NOT NULL THEN '$3' ELSE 'NULL' END;
 	person text := 'pql.person';
 	own_id text := 's.user_id';
+	-- of some users they are counted where each is, unless it matters whose row is whose, or when it was so
+	counts_members CONSTANT boolean := 'account.members' = ANY (facts) AND (only_users IS NULL OR accounts_change OR any_alias);
 	leads_known boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name >= 'lead.' AND f.name < 'lead/');
 	-- the planner leaves it out when it is all of them
 	share CONSTANT text := CASE WHEN only_users IS NOT NULL THEN '%1$s.user_id = ANY ($3)' ELSE '($4 - $3 = 4294967296 OR pql.user_between(%1$s.user_id, $3, $4))' END;
@@ -167,26 +169,28 @@ BEGIN
 		|| 'p.attributes, ' || CASE WHEN EXISTS (SELECT FROM unnest(facts) u WHERE u LIKE 'account.%') THEN 'a.attributes' ELSE 'NULL::jsonb' END
 		|| columns
 		|| ' FROM ' || people
-		|| CASE WHEN accounts_change THEN $q$ LEFT JOIN (
+		-- of some users everything is looked up, one by one: what the planner expects of a thousand rows that it does not know is not to matter
+		|| CASE WHEN accounts_change THEN format(CASE WHEN only_users IS NOT NULL THEN ' LEFT JOIN LATERAL (SELECT * FROM (%1$s) g WHERE g.subject = %2$s OFFSET 0) f ON true' ELSE ' LEFT JOIN (%1$s) f ON f.subject = %2$s' END, $q$
 			SELECT r.subject, (array_agg(r.value ORDER BY r.recorded_at DESC)
 				FILTER (WHERE r.recorded_at <= $1 AND ($2 IS NULL OR r.recorded_at <= $2)))[1] AS latest
-			FROM pql.fact r WHERE r.name = 'person.account_id' GROUP BY r.subject) f ON f.subject = $q$ || CASE WHEN any_alias THEN 'p.own_id' ELSE 'p.user_id' END ELSE '' END
+			FROM pql.fact r WHERE r.name = 'person.account_id' GROUP BY r.subject$q$, CASE WHEN any_alias THEN 'p.own_id' ELSE 'p.user_id' END) ELSE '' END
 		|| CASE WHEN EXISTS (SELECT FROM unnest(facts) u WHERE u LIKE 'account.%') THEN format(' LEFT JOIN pql.account a ON a.account_id = %s', account) ELSE '' END
-		|| CASE WHEN any_fact THEN
-			format(' LEFT JOIN pql.fact_history_at($1, $2) hp ON hp.subject = %s', own_id)
-				|| CASE WHEN only_users IS NOT NULL THEN format(' AND hp.subject = ANY (%s)', CASE WHEN any_alias THEN format('(SELECT pql.ids_of($3, %s))::text[]', instants) ELSE '$3' END) ELSE '' END
-			|| format(' LEFT JOIN pql.fact_history_at($1, $2) ha ON ha.subject = %s', account) ELSE '' END
-		|| CASE WHEN leads_known THEN ' LEFT JOIN pql.lead_history_at($1, $2) hl ON hl.subject = s.user_id' || CASE WHEN only_users IS NOT NULL THEN ' AND hl.subject = ANY ($3)' ELSE '' END ELSE '' END
-		|| CASE WHEN 'account.members' <> ALL (facts) THEN ''
-		WHEN only_users IS NOT NULL AND NOT accounts_change AND NOT any_alias THEN $q$ LEFT JOIN LATERAL (
+		|| CASE WHEN any_fact THEN (SELECT string_agg(format(CASE WHEN only_users IS NOT NULL
+				THEN ' LEFT JOIN LATERAL (SELECT g.history FROM pql.fact_history_at($1, $2) g WHERE g.subject = %2$s OFFSET 0) %1$s ON true' ELSE ' LEFT JOIN pql.fact_history_at($1, $2) %1$s ON %1$s.subject = %2$s' END, h.name, h.subject), '')
+			FROM (VALUES ('hp', own_id), ('ha', account)) h (name, subject)) ELSE '' END
+		|| CASE WHEN NOT leads_known THEN '' WHEN only_users IS NOT NULL THEN ' CROSS JOIN LATERAL (SELECT pql.lead_history(s.user_id, NULL, NULL, $1, $2) AS history OFFSET 0) hl'
+			ELSE ' LEFT JOIN pql.lead_history_at($1, $2) hl ON hl.subject = s.user_id' END
+		|| CASE WHEN counts_members THEN format(' LEFT JOIN members n ON n.account_id = %s', account)
+		WHEN 'account.members' = ANY (facts) THEN $q$ LEFT JOIN LATERAL (
 			SELECT count(*) AS members FROM pql.person m
 			WHERE m.account_id = p.account_id AND (m.signed_up_at IS NULL OR m.signed_up_at <= $1)) n ON p.account_id IS NOT NULL$q$
-		ELSE format($q$ LEFT JOIN (
-			SELECT m.account_id, count(*) AS members FROM pql.account_of_at($1, $2, %L) m
-			WHERE m.signed_up_at IS NULL OR m.signed_up_at <= $1 GROUP BY m.account_id) n ON n.account_id = %s$q$,
-			CASE WHEN only_users IS NOT NULL AND NOT accounts_change THEN pql.person_ids(ARRAY(
-				SELECT c.user_id FROM pql.person o JOIN pql.person c ON c.account_id = o.account_id WHERE o.user_id = ANY (pql.ids_of(only_users, as_of, known_at))), as_of, known_at) END, account) END
+		ELSE '' END
 		|| started;
+	IF counts_members THEN
+		profiles := format($q$WITH members AS MATERIALIZED (SELECT m.account_id, count(*) AS members FROM pql.account_of_at($1, $2, %L) m
+			WHERE m.signed_up_at IS NULL OR m.signed_up_at <= $1 GROUP BY m.account_id) $q$,
+			CASE WHEN only_users IS NOT NULL THEN pql.person_ids(pql.colleagues(only_users, as_of, known_at), as_of, known_at) END) || profiles;
+	END IF;
 	lists := CASE WHEN info.lists <> '{}' THEN
 		format('SELECT e.list, lower(e.entry) FROM pql.list_entry e WHERE e.list = ANY (%L::text[])', info.lists) END;
 END

@@ -92,6 +92,21 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.account_of_at(timestamptz, timestamptz, text[]) IS 'The account each person belonged to, as it was known then. own_id: whose row of pql.person says it (pql.people_at).';
 
+CREATE FUNCTION pql.colleagues(users text[], as_of timestamptz DEFAULT NULL, known_at timestamptz DEFAULT NULL) RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	ids CONSTANT text[] := pql.ids_of(users, as_of, known_at);
+	accounts CONSTANT text[] := ARRAY(
+		SELECT p.account_id FROM pql.person p WHERE p.user_id = ANY (ids) AND p.account_id IS NOT NULL
+		UNION SELECT f.value #>> '{}' FROM pql.fact f WHERE f.subject = ANY (ids) AND f.name = 'person.account_id' AND f.value #>> '{}' IS NOT NULL);
+BEGIN
+	RETURN ARRAY(
+		SELECT p.user_id FROM pql.person p WHERE p.account_id = ANY (accounts)
+		UNION SELECT f.subject FROM pql.fact f WHERE f.name = 'person.account_id' AND f.value #>> '{}' = ANY (accounts));
+END
+$$;
+COMMENT ON FUNCTION pql.colleagues(text[], timestamptz, timestamptz) IS 'Whoever is or was of an account that the persons whom these ids mean are or were of, themselves included: how many it has is a fact of all of them.';
+
 CREATE FUNCTION pql.fact_history_at(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
 RETURNS TABLE (subject text, history jsonb)
 LANGUAGE sql STABLE PARALLEL SAFE

@@ -324,6 +324,10 @@ BEGIN
 
 	WITH same AS MATERIALIZED (
 		SELECT a.user_id, a.same_as FROM pql.aliases(NULL, NULL, picked) a
+	), unlocked AS MATERIALIZED (
+		-- persons who have come to have an id that is not locked: they stay marked, and are picked again with all of them
+		SELECT v.id FROM same a CROSS JOIN LATERAL (VALUES (a.user_id), (a.same_as)) v (id)
+		WHERE a.same_as IN (SELECT b.same_as FROM same b WHERE b.user_id <> ALL (picked) OR b.same_as <> ALL (picked))
 	), asked AS MATERIALIZED (
 		SELECT array_agg(a.user_id) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS users, array_agg(a.source) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS sources,
 			array_agg(a.since) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS since, array_agg(a.user_id) FILTER (WHERE pql.is_account_key(a.user_id)) AS accounts
@@ -333,6 +337,7 @@ BEGIN
 			-- whose time has come, though nothing did
 			SELECT u.user_id, NULL, 'infinity' FROM unnest(picked) u (user_id)
 		) a
+		WHERE a.user_id NOT IN (SELECT l.id FROM unlocked l)
 	), models AS MATERIALIZED (
 		SELECT m.model, m.version, m.exact_qualification AS exact, i.per_trial, m.unit, pql.reads_evidence(m.document) AS reads_evidence FROM pql.active_model m CROSS JOIN LATERAL pql.model_info(m.document) i
 	), told AS MATERIALIZED (
@@ -355,8 +360,7 @@ BEGIN
 		DELETE FROM pql.change c WHERE c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
 			-- what came from sources that cannot be read may be still to come
 			AND (unreadable = '{}' OR (c.source = ANY (unreadable)) IS NOT TRUE AND c.user_id NOT IN (SELECT w.user_id FROM waits w))
-			-- whose person is somebody else since the locks were taken: what came concerns that one
-			AND c.user_id NOT IN (SELECT a.user_id FROM same a WHERE a.same_as <> ALL (picked))
+			AND c.user_id NOT IN (SELECT l.id FROM unlocked l)
 		RETURNING c.user_id, c.since, c.until, c.backfill, c.due_at, c.logged_at
 	), members_heard AS (
 		-- accounts of members of whom there is news: where they are, and where they were
