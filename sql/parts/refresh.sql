@@ -107,16 +107,24 @@ DECLARE
 	few CONSTANT int := 10000;
 	part CONSTANT float8 := 0.1;
 	everybody_since timestamptz := min(c.since) FROM pql.change c WHERE c.user_id IS NULL;
-	many boolean;
+	many boolean := false;
 BEGIN
 	IF unreadable <> '{}' THEN
 		RETURN '{}';
 	END IF;
-	many := counting AND (SELECT count(*) FROM (SELECT FROM pql.change c WHERE c.due_at <= as_of LIMIT few) c) = few
-		AND EXISTS (SELECT FROM pql.active_model m WHERE m.unit = 'user' AND (
+	IF counting THEN
+		many := (SELECT count(*) FROM (SELECT FROM pql.change c WHERE c.due_at <= as_of LIMIT few) c) = few;
+	END IF;
+	-- by itself: to get ready to count everybody takes long, even when it is not done
+	IF many THEN
+		many := EXISTS (SELECT FROM pql.active_model m WHERE m.unit = 'user' AND (
 			SELECT count(*) FILTER (WHERE s.seen_until IS NULL OR c.since <= s.seen_until) > part * count(*)
 			FROM (SELECT c.user_id, min(c.since) AS since FROM pql.change c WHERE c.due_at <= as_of GROUP BY c.user_id) c
 			FULL JOIN (SELECT s.user_id, max(s.seen_until) AS seen_until FROM pql.state s WHERE s.model = m.model GROUP BY s.user_id) s ON s.user_id = c.user_id));
+	END IF;
+	IF NOT many AND everybody_since IS NULL THEN
+		RETURN '{}';
+	END IF;
 	-- events are the same for all models; what a model keeps of them is its own
 	RETURN ARRAY(SELECT m.model FROM pql.active_model m WHERE m.unit = 'user' AND (many OR everybody_since < 'infinity' OR everybody_since IS NOT NULL AND NOT pql.state_fits(m.model)) ORDER BY m.model);
 END
