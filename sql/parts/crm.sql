@@ -251,6 +251,7 @@ CREATE TRIGGER crm_score AFTER INSERT OR UPDATE ON pql.score FOR EACH ROW WHEN (
 CREATE TRIGGER crm_score_gone AFTER DELETE ON pql.score FOR EACH ROW WHEN (pql.is_account_key(OLD.user_id)) EXECUTE FUNCTION pql.note_crm_score();
 CREATE TRIGGER crm_rep AFTER UPDATE ON pql.rep FOR EACH ROW WHEN (OLD.crm_id IS DISTINCT FROM NEW.crm_id OR OLD.email <> NEW.email) EXECUTE FUNCTION pql.note_crm_rep();
 CREATE TRIGGER crm_routing AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pql.routing FOR EACH STATEMENT EXECUTE FUNCTION pql.note_crm_all();
+CREATE TRIGGER crm_set_aside AFTER INSERT ON pql.model_activation FOR EACH ROW WHEN (NEW.version IS NULL) EXECUTE FUNCTION pql.note_crm_all();
 CREATE TRIGGER crm_setting AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pql.crm_setting FOR EACH STATEMENT EXECUTE FUNCTION pql.note_crm_all();
 
 -- ---- what the rows say ----
