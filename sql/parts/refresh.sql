@@ -9,22 +9,22 @@ RETURNS TABLE (user_id text, account_id text, started_at timestamptz, status tex
 	tier text, signals text[], exclusions text[], qualified_at timestamptz, next_change_at timestamptz, explanation jsonb,
 	evidence pql.evidence, seen_until timestamptz, rev int, new_state boolean, new_verdict boolean, new_score boolean, changed_at timestamptz,
 	status_before text, reread boolean, gone boolean, waits_for text,
-	started_on date, ends_at timestamptz, converted_at timestamptz, activated_at timestamptz, sustained_at timestamptz)
+	started_on date, ends_at timestamptz, converted_at timestamptz, activated_at timestamptz, sustained_at timestamptz, new_day boolean)
 LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1000 SET search_path = pg_catalog, pg_temp SET jit = off
 AS 'MODULE_PATHNAME', 'pql_judge_users';
-COMMENT ON FUNCTION pql.judge_users(text, text[], text[], timestamptz[], timestamptz, text[]) IS 'The verdicts on all subjects of some users, from the evidence in pql.state and the events that came since then (sources and since, for each user: as in pql.change; a user may be named once for each source), and what of it differs from pql.state (rev: the row that was read; evidence only where it differs) and from pql.score. reread: all events of the user were read, for what is kept did not fit. gone: it is not a subject any more. waits_for: one of the sources in unreadable is needed, so the user was not judged. Explained where the subject newly qualifies. In the snapshot of the calling statement.';
+COMMENT ON FUNCTION pql.judge_users(text, text[], text[], timestamptz[], timestamptz, text[]) IS 'The verdicts on all subjects of some users, from the evidence in pql.state and the events that came since then (sources and since, for each user: as in pql.change, and the source '''' for nothing that came; a user may be named once for each source), and what of it differs from pql.state (rev: the row that was read; evidence only where it differs; new_day: the last event that counts is of another day) and from pql.score. Users on whom no verdict can differ (only events came, the evidence is as before, and next_change_at is to come) have no rows. reread: all events of the user were read, for what is kept did not fit. gone: it is not a subject any more. waits_for: one of the sources in unreadable is needed, so the user was not judged. Explained where the subject newly qualifies. In the snapshot of the calling statement.';
 
 CREATE FUNCTION pql.gather_query_of(model jsonb, source text, ids text[], since timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN format($q$
-		SELECT k.user_id, k.started_at, pql.gather(%L::jsonb, e.occurred_at, e.event, e.properties, nullif(k.started_at, '-infinity')), max(e.occurred_at)
+		SELECT k.user_id, k.started_at, pql.gather(%L::jsonb, e.occurred_at, e.event, e.properties, nullif(k.started_at, '-infinity')), max(e.occurred_at), count(*)
 		FROM unnest($2, $3, $4, $5, $6) k (id, user_id, started_at, from_at, until)
 		JOIN (%s) e ON e.user_id = k.id AND e.occurred_at >= k.from_at AND e.occurred_at < k.until AND e.occurred_at <= $1 AND e.event IS NOT NULL
 		GROUP BY k.user_id, k.started_at$q$, model, pql.source_rows(source, NULL, ids, since));
 END
 $$;
-COMMENT ON FUNCTION pql.gather_query_of(jsonb, text, text[], timestamptz) IS 'The query that gathers evidence of some users'' subjects from a source, of events from an instant on: $1 as_of, $2 to $6 id in the source, person, start, and the instants from which on and before which events are read, of each id of each subject. With the latest event read.';
+COMMENT ON FUNCTION pql.gather_query_of(jsonb, text, text[], timestamptz) IS 'The query that gathers evidence of some users'' subjects from a source, of events from an instant on: $1 as_of, $2 to $6 id in the source, person, start, and the instants from which on and before which events are read, of each id of each subject. With the latest event read, and how many were.';
 
 CREATE FUNCTION pql.bucket(user_id text) RETURNS int
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -107,16 +107,24 @@ DECLARE
 	few CONSTANT int := 10000;
 	part CONSTANT float8 := 0.1;
 	everybody_since timestamptz := min(c.since) FROM pql.change c WHERE c.user_id IS NULL;
-	many boolean;
+	many boolean := false;
 BEGIN
 	IF unreadable <> '{}' THEN
 		RETURN '{}';
 	END IF;
-	many := counting AND (SELECT count(*) FROM (SELECT FROM pql.change c WHERE c.due_at <= as_of LIMIT few) c) = few
-		AND EXISTS (SELECT FROM pql.active_model m WHERE m.unit = 'user' AND (
+	IF counting THEN
+		many := (SELECT count(*) FROM (SELECT FROM pql.change c WHERE c.due_at <= as_of LIMIT few) c) = few;
+	END IF;
+	-- by itself: to get ready to count everybody takes long, even when it is not done
+	IF many THEN
+		many := EXISTS (SELECT FROM pql.active_model m WHERE m.unit = 'user' AND (
 			SELECT count(*) FILTER (WHERE s.seen_until IS NULL OR c.since <= s.seen_until) > part * count(*)
 			FROM (SELECT c.user_id, min(c.since) AS since FROM pql.change c WHERE c.due_at <= as_of GROUP BY c.user_id) c
 			FULL JOIN (SELECT s.user_id, max(s.seen_until) AS seen_until FROM pql.state s WHERE s.model = m.model GROUP BY s.user_id) s ON s.user_id = c.user_id));
+	END IF;
+	IF NOT many AND everybody_since IS NULL THEN
+		RETURN '{}';
+	END IF;
 	-- events are the same for all models; what a model keeps of them is its own
 	RETURN ARRAY(SELECT m.model FROM pql.active_model m WHERE m.unit = 'user' AND (many OR everybody_since < 'infinity' OR everybody_since IS NOT NULL AND NOT pql.state_fits(m.model)) ORDER BY m.model);
 END
@@ -276,6 +284,7 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
 	picked text[];
 	forgotten text[];
+	concerned text[];
 	expected int;
 	kept int;
 	waiting int;
@@ -335,7 +344,7 @@ BEGIN
 			SELECT c.user_id, c.source, c.since FROM pql.change c WHERE c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
 			UNION ALL
 			-- whose time has come, though nothing did
-			SELECT u.user_id, NULL, 'infinity' FROM unnest(picked) u (user_id)
+			SELECT u.user_id, '', 'infinity' FROM unnest(picked) u (user_id)
 		) a
 		WHERE a.user_id NOT IN (SELECT l.id FROM unlocked l)
 	), models AS MATERIALIZED (
@@ -361,7 +370,7 @@ BEGIN
 			-- what came from sources that cannot be read may be still to come
 			AND (unreadable = '{}' OR (c.source = ANY (unreadable)) IS NOT TRUE AND c.user_id NOT IN (SELECT w.user_id FROM waits w))
 			AND c.user_id NOT IN (SELECT l.id FROM unlocked l)
-		RETURNING c.user_id, c.since, c.until, c.backfill, c.due_at, c.logged_at
+		RETURNING c.user_id, c.since, c.until, c.backfill, c.due_at, c.logged_at, c.source
 	), members_heard AS (
 		-- accounts of members of whom there is news: where they are, and where they were
 		SELECT x.account_id, k.logged_at, k.backfill
@@ -479,8 +488,13 @@ BEGIN
 					AND (a.signal = ANY (o.signals) OR a.signal = 'tier:' || o.tier))),
 		(SELECT jsonb_object_agg(s.source, s.reasons) FROM (
 			SELECT r.source, jsonb_object_agg(r.reason, r.rows) AS reasons
-			FROM (SELECT i.source, i.reason, sum(i.rows) AS rows FROM reported i GROUP BY 1, 2) r GROUP BY r.source) s)
-	INTO expected, kept, waiting, reread, changed, triggered, lag, newly_met, ignored_rows;
+			FROM (SELECT i.source, i.reason, sum(i.rows) AS rows FROM reported i GROUP BY 1, 2) r GROUP BY r.source) s),
+		-- where only events came, what the CRM is told is verdicts, and when they last did something; unless events start trials
+		CASE WHEN EXISTS (SELECT FROM pql.trial) THEN ARRAY(
+			SELECT j.user_id FROM judged j WHERE j.new_score OR j.gone OR j.new_day
+			UNION SELECT k.user_id FROM claimed k WHERE k.source IS NULL OR k.since = 'infinity'
+			UNION SELECT w.user_id FROM waits w) ELSE picked END
+	INTO expected, kept, waiting, reread, changed, triggered, lag, newly_met, ignored_rows, concerned;
 	IF kept <> expected THEN
 		RAISE EXCEPTION 'what is kept of a user was changed by somebody else'
 			USING ERRCODE = 'serialization_failure', DETAIL = format('%s of %s rows of pql.state were as they had been read.', kept, expected),
@@ -498,7 +512,7 @@ BEGIN
 	IF users < most_users THEN
 		PERFORM pql.finish_refresh(as_of, unreadable);
 	END IF;
-	PERFORM pql.write_crm(as_of, picked, unreadable, users < most_users, wait => false);
+	PERFORM pql.write_crm(as_of, concerned, unreadable, users < most_users, wait => false);
 END
 $$;
 COMMENT ON FUNCTION pql.refresh_batch(timestamptz, int, bigint, text[], timestamptz) IS 'Brings up to most_users users (and as many whose time has come) up to date, in this transaction: for who cannot CALL pql.refresh. run_id: what the call before returned, to go on with the same run; NULL: a new one, which looks for news in sources without triggers first (0: it has written nothing yet). unreadable: sources not to be read; who needs them stays marked. logged_until: marks made later wait for another run. users 0: nothing was left to do. In READ COMMITTED; a transaction that refreshes several batches keeps their locks. ERROR: as_of NULL, or a minute or more earlier than that of the last refresh (within it, that of the last one holds); a source that cannot be read.';
