@@ -5,23 +5,15 @@ use strict;
 use warnings;
 use Test::More;
 use FindBin;
+use lib "$FindBin::Bin/lib";
+use Psql;
 use File::Temp qw(tempdir);
 
 my $dir = tempdir(CLEANUP => 1);
 chmod 0755, $dir;
 my $data = $ENV{PQL_DATA} // "$FindBin::Bin/../../../shared/data";
-$ENV{PGOPTIONS} = '-c client_min_messages=warning -c jit=off';
-
-sub ask
-{
-	my ($db, $sql) = @_;
-	open(my $script, '>', "$dir/script") or die;
-	print $script $sql;
-	close($script);
-	my $out = qx(psql -X -q -A -t -v ON_ERROR_STOP=1 -d $db -f $dir/script 2>&1);
-	chomp $out;
-	return $out;
-}
+my $psql = Psql->new(settings => '-c client_min_messages=warning -c jit=off', arguments => [ '-v', 'ON_ERROR_STOP=1' ]);
+sub ask { my ($db, $sql) = @_; my $said = $psql->run($sql, db => $db); chomp $said; return $said; }
 
 sub database
 {
