@@ -306,7 +306,7 @@ BEGIN
 END
 $$;
 CREATE TABLE t.rounds AS
-SELECT d, r.* FROM generate_series(timestamptz '2026-03-22 09:00', '2026-04-20', '17 hours') d CROSS JOIN LATERAL t.round(d, 12) r;
+SELECT d, r.* FROM generate_series(timestamptz '2026-03-22 09:00', '2026-04-20', '25 hours') d CROSS JOIN LATERAL t.round(d, 12) r;
 SELECT is((SELECT r.made || E'\n' || r.wrong FROM t.rounds r WHERE r.wrong <> '' ORDER BY r.d LIMIT 1), NULL, 'after changes at random, all is as if judged from all events');
 SELECT cmp_ok((SELECT count(*) FROM t.rounds r WHERE r.changed > 0), '>', 20::bigint, 'there were changes');
 SELECT is(t.count('pql.lead'), t.count($$pql.lead_event WHERE event = 'pql_triggered'$$), 'each lead is logged once');

@@ -7,42 +7,19 @@ use strict;
 use warnings;
 use Test::More;
 use File::Temp qw(tempdir);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Psql;
 use Time::HiRes qw(sleep time);
 
 my $db = 'pql_refresh_t';
 my $dir = tempdir(CLEANUP => 1);
 my $seconds = $ENV{PQL_STRESS_SECONDS} // 6;
-my $n = 0;
 
-# Starts psql with a script; finish() gives what it printed, errors among it.
-sub start
-{
-	my ($sql) = @_;
-	my $file = "$dir/" . $n++;
-	open(my $script, '>', "$file.sql") or die;
-	print $script $sql;
-	close($script);
-	my $pid = fork() // die;
-	if ($pid == 0)
-	{
-		$ENV{PGOPTIONS} = '-c client_min_messages=warning -c jit=off';
-		open(STDOUT, '>', "$file.out") or die;
-		open(STDERR, '>&', \*STDOUT) or die;
-		exec('psql', '-X', '-q', '-A', '-t', '-d', $db, '-f', "$file.sql");
-	}
-	return { pid => $pid, file => $file };
-}
-
-sub finish
-{
-	my ($self) = @_;
-	waitpid($self->{pid}, 0);
-	open(my $out, '<', "$self->{file}.out") or return '';
-	local $/;
-	return <$out> // '';
-}
-
-sub run { return finish(start(@_)); }
+my $psql = Psql->new(db => $db, settings => '-c client_min_messages=warning -c jit=off');
+sub start { return $psql->start(@_); }
+sub finish { return $psql->finish(@_); }
+sub run { return $psql->run(@_); }
 
 sub all_is_well
 {
@@ -178,6 +155,10 @@ all_is_well('after that');
 
 
 # --- All at once ---
+
+# Without the many, of whom each refresh that judges everybody would be made anew.
+is(run("DELETE FROM pql.trial WHERE user_id LIKE 'many%'; DELETE FROM pql.event WHERE user_id LIKE 'many%'; CALL pql.refresh();"), '', 'the many go');
+is(run("SELECT count(*) FROM pql.score WHERE user_id LIKE 'many%';"), "0\n", 'and nothing is kept of them');
 
 # Loaders keep a transaction open for a while, so that what is loaded later is seen earlier. Everything is at random, and differs from run to run.
 my $end = "clock_timestamp() < '" . run("SELECT clock_timestamp() + interval '$seconds seconds'") =~ s/\n//r . "'";
