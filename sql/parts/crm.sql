@@ -51,7 +51,7 @@ COMMENT ON TABLE pql.crm_contact_row IS 'What pql.crm_contact shows: one row for
 COMMENT ON COLUMN pql.crm_contact_row.updated_at IS 'Of the publication that changed something of the row that is synced.';
 COMMENT ON COLUMN pql.crm_contact_row.met IS 'Signals met, at the positions of pql.crm_column; without NULLs at its end. NULL: nothing is told of any.';
 COMMENT ON COLUMN pql.crm_contact_row.due_at IS 'When it may differ though nothing happens: a suppression begins or ends.';
-COMMENT ON COLUMN pql.crm_contact_row.status IS 'The verdict''s: converted, qualified, expired, excluded, hold, monitor, gated, below; or opted_out, suppressed, unscored (no model judges the user), deleted (the person is in no table any more), forgotten.';
+COMMENT ON COLUMN pql.crm_contact_row.status IS 'The verdict''s: converted, qualified, expired, excluded, hold, monitor, gated, below; or opted_out, suppressed, unscored (no model judges the user), merged (the row of the same person under another id counts), deleted (the person is in no table any more), forgotten.';
 
 CREATE TABLE pql.crm_account_row (
 	account_id text PRIMARY KEY,
@@ -337,13 +337,13 @@ CREATE FUNCTION pql.latest_trials(users text[], as_of timestamptz)
 RETURNS TABLE (user_id text, started_at timestamptz, ends_at timestamptz, plan text, mrr float8, conversion_source text, signup jsonb)
 LANGUAGE plpgsql STABLE ROWS 1000 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-	IF EXISTS (SELECT FROM pql.trial) THEN
+	IF EXISTS (SELECT FROM pql.trial) AND NOT EXISTS (SELECT FROM pql.aliases(as_of, NULL, users)) THEN
 		-- looked up, one by one
 		RETURN QUERY SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.mrr, r.conversion_source, NULL::jsonb
 		FROM pql.many(users) u CROSS JOIN LATERAL (
 			SELECT x.* FROM pql.trial x WHERE x.user_id = u AND x.started_at >= '0001-01-01 00:00Z' AND x.started_at <= as_of ORDER BY x.started_at DESC LIMIT 1) r;
 	ELSE
-		-- where sign-ups start them, all at once
+		-- where sign-ups start them, or people have several ids, all at once
 		RETURN QUERY SELECT DISTINCT ON (t.user_id) t.user_id, t.started_at, t.ends_at, t.plan, t.mrr, t.conversion_source, t.signup
 		FROM pql.trial_at(as_of, NULL, users) t ORDER BY t.user_id, t.started_at DESC;
 	END IF;
@@ -361,20 +361,22 @@ BEGIN ATOMIC
 		FROM pql.model_words() w CROSS JOIN (SELECT pql.crm_setting('feature_categories') AS features, pql.crm_setting('enterprise_signals') AS requests OFFSET 0) s
 	), trials AS MATERIALIZED (
 		SELECT t.* FROM pql.latest_trials(users, as_of) t
+	), same AS MATERIALIZED (
+		SELECT a.user_id, a.same_as FROM pql.aliases(as_of, NULL, users) a
 	), about AS MATERIALIZED (
-		SELECT u.user_id, p, s, t, l, k, p.user_id IS NOT NULL AS is_person, s.user_id IS NOT NULL AS is_scored, k.user_id IS NOT NULL AS was_there, l.lead_id IS NOT NULL AS is_lead,
+		SELECT u.user_id, u.is_alias, p, s, t, l, k, p.user_id IS NOT NULL AS is_person, s.user_id IS NOT NULL AS is_scored, k.user_id IS NOT NULL AS was_there, l.lead_id IS NOT NULL AS is_lead,
 			pql.is_undecided(l) AS undecided, l.started_at = s.started_at AS of_this_trial,
 			-- asked only where there may be one
 			CASE WHEN l.lead_id IS NOT NULL THEN pql.touch_barrier(l, as_of)
-				WHEN p.opted_out_at IS NOT NULL OR p.suppressed_at IS NOT NULL OR EXISTS (SELECT FROM pql.suppression) OR EXISTS (SELECT FROM pql.opt_out o WHERE o.user_id = u.user_id) THEN pql.contact_barrier(u.user_id, as_of) END AS barrier
-		FROM (SELECT DISTINCT x AS user_id FROM pql.many(users) x WHERE x <> '' AND NOT pql.is_account_key(x)) u
+				WHEN p.opted_out_at IS NOT NULL OR p.suppressed_at IS NOT NULL OR u.user_id IN (SELECT a.same_as FROM same a) OR EXISTS (SELECT FROM pql.suppression) OR EXISTS (SELECT FROM pql.opt_out o WHERE o.user_id = u.user_id) THEN pql.contact_barrier(u.user_id, as_of) END AS barrier
+		FROM (SELECT DISTINCT x AS user_id, x IN (SELECT a.user_id FROM same a) AS is_alias FROM pql.many(users) x WHERE x <> '' AND NOT pql.is_account_key(x)) u
 		LEFT JOIN pql.person p ON p.user_id = u.user_id
 		LEFT JOIN LATERAL (
 			SELECT v.* FROM pql.score v WHERE v.user_id = u.user_id AND v.model = (SELECT m.model FROM main m) ORDER BY v.started_at DESC LIMIT 1
 		) s ON true
 		LEFT JOIN trials t ON t.user_id = u.user_id
 		LEFT JOIN LATERAL (
-			SELECT v.* FROM pql.lead v WHERE v.user_id = u.user_id AND v.model = (SELECT m.model FROM main m) ORDER BY v.started_at DESC, v.number DESC LIMIT 1
+			SELECT v.* FROM pql.lead v WHERE v.user_id = ANY (ARRAY(SELECT a.user_id FROM same a WHERE a.same_as = u.user_id) || u.user_id) AND v.model = (SELECT m.model FROM main m) ORDER BY v.started_at DESC, v.number DESC LIMIT 1
 		) l ON true
 		LEFT JOIN pql.crm_contact_row k ON k.user_id = u.user_id
 	)
@@ -395,7 +397,7 @@ BEGIN ATOMIC
 		f.key_features,
 		f.enterprise_request,
 		(a.s).model,
-		CASE WHEN NOT a.is_person AND NOT a.is_scored AND (a.t).user_id IS NULL THEN 'deleted' WHEN (a.s).status = 'converted' THEN 'converted'
+		CASE WHEN a.is_alias THEN 'merged' WHEN NOT a.is_person AND NOT a.is_scored AND (a.t).user_id IS NULL THEN 'deleted' WHEN (a.s).status = 'converted' THEN 'converted'
 			WHEN a.barrier IN ('opted_out', 'suppressed') THEN a.barrier ELSE coalesce((a.s).status, 'unscored') END,
 		(a.s).score,
 		(a.s).potential,
@@ -431,7 +433,7 @@ BEGIN ATOMIC
 		JOIN words w ON w.model = v.model AND w.signal = ANY (v.signals)
 	) f
 	CROSS JOIN LATERAL (
-		SELECT CASE WHEN NOT a.is_person AND NOT a.is_scored AND (a.t).user_id IS NULL THEN 'deleted' WHEN a.barrier IS NOT NULL THEN a.barrier
+		SELECT CASE WHEN a.is_alias THEN 'merged' WHEN NOT a.is_person AND NOT a.is_scored AND (a.t).user_id IS NULL THEN 'deleted' WHEN a.barrier IS NOT NULL THEN a.barrier
 			WHEN pql.crm_text(coalesce((a.p).email, (a.t).signup ->> 'email')) IS NULL THEN 'no_email' END AS reason
 	) b
 	CROSS JOIN LATERAL (
@@ -481,7 +483,7 @@ BEGIN ATOMIC
 		FROM pql.crm_contact_row c
 		LEFT JOIN pql.crm_usage g ON g.user_id = c.user_id
 		CROSS JOIN LATERAL (SELECT (c.signed_up_at AT TIME ZONE 'UTC')::date AS joined_on) j
-		WHERE c.account_id = x.account_id AND c.status NOT IN ('deleted', 'forgotten')
+		WHERE c.account_id = x.account_id AND c.status NOT IN ('deleted', 'forgotten', 'merged')
 	) m
 	WHERE a.account_id IS NOT NULL OR m.users > 0 OR k.account_id IS NOT NULL;
 END;

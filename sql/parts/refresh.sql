@@ -227,6 +227,7 @@ BEGIN
 	run := 0;
 	PERFORM pql.watch_sources(unreadable);
 	SELECT f.failures, f.ignored INTO failures, left_out FROM pql.follow_inputs(greatest(as_of, last)) f;
+	failures := failures || array_remove(ARRAY[pql.follow_identities_at(greatest(as_of, last))], NULL);
 	INSERT INTO pql.ignored (source, reason, rows) SELECT split_part(i.key, ': ', 1), split_part(i.key, ': ', 2), i.value::bigint FROM jsonb_each_text(left_out) i;
 	IF pql.stale_models(as_of, unreadable) <> '{}' THEN
 		INSERT INTO pql.run AS r (as_of, phase) VALUES (greatest(as_of, last), 'reading') RETURNING r.run_id INTO run;
@@ -617,7 +618,8 @@ BEGIN
 		CALL pql.note_failure(run, as_of, pg_catalog.array_to_string(messages, E'\n'));
 		COMMIT;
 		RAISE EXCEPTION 'refresh could not read %', coalesce((SELECT pg_catalog.string_agg(u, ', ') FROM (
-				SELECT pg_catalog.unnest(unreadable) AS u UNION ALL SELECT s.relation FROM pql.source s WHERE s.failure IS NOT NULL) n), 'everything')
+				SELECT pg_catalog.unnest(unreadable) AS u UNION ALL SELECT s.relation FROM pql.source s WHERE s.failure IS NOT NULL
+				UNION ALL SELECT 'identities' FROM pql.identity_following f WHERE f.failure IS NOT NULL) n), 'everything')
 			USING DETAIL = pg_catalog.array_to_string(messages, E'\n'), HINT = 'What does not depend on it was refreshed. The rest stays marked: refresh again when this is mended.';
 	ELSIF run OPERATOR(pg_catalog.>) 0 THEN
 		UPDATE pql.run r SET finished_at = pg_catalog.clock_timestamp(), phase = NULL WHERE r.run_id OPERATOR(pg_catalog.=) run;

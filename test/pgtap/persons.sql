@@ -45,6 +45,9 @@ SELECT is((SELECT qualified_at FROM pql.score_all('trial', '2026-03-08 00:30') W
 SELECT is((pql.what_if('trial', 'ada2', '[]', '2026-03-08 12:00')).status, 'qualified', 'and what if');
 SELECT is((SELECT count(*) FROM pql.account_of_at('2026-03-08 12:00') WHERE account_id = 'acme'), 2::bigint, 'the account has two people, not three');
 
+SELECT results_eq($$SELECT user_id, status, contactable, not_contactable_reason FROM pql.crm_contact WHERE user_id ~ '^(ada|v1)' ORDER BY 1$$,
+	$$VALUES ('ada', 'qualified', true, NULL::text), ('ada2', 'merged', false, 'merged')$$, 'the CRM has one contact that counts, and the other is told to be the same');
+
 -- what comes under an alias is news of the person
 INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('v1', '2026-03-08 13:00', 'session_start');
 SELECT is((pql.refresh_batch('2026-03-08 14:00')).reread, 0, 'an event of an alias is read alone');
@@ -57,6 +60,8 @@ UPDATE pql.person SET opted_out_at = '2026-03-08 15:00' WHERE user_id = 'ada2';
 SELECT is_empty($$SELECT t.wrong('2026-03-08 16:00')$$, 'a row of an alias that changes');
 SELECT is((SELECT (p.profile #>> '{history,person.opted_out,0,value}') || ' ' || (p.profile #>> '{person,title}') FROM pql.profile_of(pql.model('trial'), '2026-03-08 16:00') p WHERE p.user_id = 'ada'), 'true Head of Data',
 	'who opts out under one id has opted out, and is otherwise who the row of the person says');
+SELECT is(pql.contact_barrier('ada', '2026-03-08 16:00'), 'opted_out', 'is not written to');
+SELECT results_eq($$SELECT status, contactable, not_contactable_reason FROM pql.crm_contact WHERE user_id = 'ada'$$, $$VALUES ('opted_out', false, 'opted_out')$$, 'nor by those who have it from the CRM');
 UPDATE pql.person SET opted_out_at = NULL WHERE user_id = 'ada2';
 INSERT INTO pql.trial (user_id, started_at) VALUES ('ada2', '2026-03-02'), ('ada2', '2026-03-07');
 SELECT is_empty($$SELECT t.wrong('2026-03-08 16:00')$$, 'trials of an alias');
@@ -107,10 +112,35 @@ SELECT is((SELECT trial_converted_at FROM pql.lead WHERE user_id = 'dan' AND mod
 SELECT is((SELECT count(*) FROM pql.lead), (SELECT count(*) FROM t.leads), 'and still nobody is a lead twice');
 
 
+-- by refresh itself
+SELECT matches(t.error($$SELECT pql.follow_identities('-1 hour')$$), '^22023 ', 'not every minus one hour');
+SELECT pql.follow_identities('1 hour') \g /dev/null
+INSERT INTO pql.person (user_id, email) VALUES ('lea', 'lea@lea-labs.com'), ('lea2', 'Lea+x@lea-labs.com');
+INSERT INTO pql.event (user_id, occurred_at, event, properties) VALUES ('lea', '2026-03-09 06:10', 'session_start', '{"anonymous_id": "v7"}'), ('v7', '2026-03-09 06:09', 'page_view', NULL);
+SELECT is_empty($$SELECT t.wrong('2026-03-09 06:15')$$, 'a refresh that looks for links');
+SELECT results_eq($$SELECT user_id, same_as FROM pql.alias WHERE same_as LIKE 'lea%' ORDER BY 1$$, $$VALUES ('lea2', 'lea'), ('v7', 'lea')$$, 'finds them in what people and events say');
+SELECT is((SELECT account_id FROM pql.score WHERE user_id = 'lea' AND model = 'playbook'), 'lea-labs.com', 'gives people accounts, and judges accordingly');
+INSERT INTO pql.event (user_id, occurred_at, event, properties) VALUES ('lea', '2026-03-09 06:20', 'session_start', '{"anonymous_id": "v8"}');
+SELECT is_empty($$SELECT t.wrong('2026-03-09 06:30')$$, 'one that comes soon after');
+SELECT is((SELECT count(*) FROM pql.alias WHERE user_id = 'v8'), 0::bigint, 'does not look again');
+SELECT is_empty($$SELECT t.wrong('2026-03-09 07:15')$$, 'an hour after the first');
+SELECT is((SELECT count(*) FROM pql.alias WHERE user_id = 'v8'), 1::bigint, 'it does');
+SELECT is(pql.follow_identities_at('2026-03-09 07:20'), NULL, 'nothing is due');
+SELECT pql.follow_identities('0') \g /dev/null
+INSERT INTO pql.identifier_place (place, name, kind, reason) VALUES ('person', 'broken', 'visitor', 'test');
+ALTER TABLE pql.identifier_place RENAME COLUMN reason TO why;
+SELECT matches(pql.follow_identities_at('2026-03-09 07:20'), '^identities: column', 'what goes wrong is told');
+SELECT is((SELECT 'identities: ' || failure FROM pql.identity_following), pql.follow_identities_at('2026-03-09 07:20'), 'and kept');
+ALTER TABLE pql.identifier_place RENAME COLUMN why TO reason;
+SELECT is(pql.follow_identities_at('2026-03-09 07:20') || (SELECT failure FROM pql.identity_following), NULL, 'until it is mended');
+SELECT pql.follow_identities(NULL) \g /dev/null
+SELECT is_empty($$SELECT FROM pql.identity_following$$, 'and no longer');
+
+
 -- At random, against data rewritten by hand -------------------------------------------------------------
 
 DELETE FROM pql.link; DELETE FROM pql.event; DELETE FROM pql.trial; DELETE FROM pql.person; DELETE FROM pql.account; DELETE FROM pql.fact;
-SELECT is_empty($$SELECT t.wrong('2026-03-09 07:00')$$, 'nobody is left');
+SELECT is_empty($$SELECT t.wrong('2026-03-09 07:30')$$, 'nobody is left');
 SELECT setseed(:seed);
 CREATE TABLE app.seen (uid text, at timestamptz, name text, props jsonb);
 CREATE VIEW app.clicks AS SELECT * FROM app.seen;
