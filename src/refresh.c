@@ -51,8 +51,8 @@
 #define ROW_GONE (ROW_EVIDENCE + 9)
 #define ROW_WAITS_FOR (ROW_EVIDENCE + 10)
 #define ROW_COURSE (ROW_EVIDENCE + 11)
-#define ROW_NEW_DAY (ROW_COURSE + COURSE_COLUMNS)
-#define ROW_COLUMNS (ROW_NEW_DAY + 1)
+#define ROW_NEW_CONTACT (ROW_COURSE + COURSE_COLUMNS)
+#define ROW_COLUMNS (ROW_NEW_CONTACT + 1)
 
 /* The course of a subject: started_on, ends_at, converted_at, and when each stage was reached. */
 #define COURSE_STAGE 3
@@ -821,7 +821,8 @@ leave_the_others(Refresh *r)
 		Asked *a = &r->asked[i];
 		const PqlMember *m = pql_population_find(r->population, &a->key);
 
-		a->as_before &= a->waits_for == NULL;
+		/* of whom all events were read again, that is told */
+		a->as_before &= a->waits_for == NULL && !a->reread;
 		for (const Kept *kept = a->kept; a->as_before && kept != NULL; kept = kept->next)
 		{
 			bytea *packed;
@@ -858,6 +859,7 @@ judge(Refresh *r, PqlProfile *profile, const PqlEvidence *evidence, Datum *value
 	PqlVerdict v;
 	bytea *packed;
 	bool new_verdict = false;
+	bool new_contact;
 	bool new_score;
 
 	key_of(&key, DatumGetTextPP(values[ROW_USER_ID]));
@@ -876,9 +878,8 @@ judge(Refresh *r, PqlProfile *profile, const PqlEvidence *evidence, Datum *value
 		BoolGetDatum(!same_evidence(a, kept, evidence, &packed) || worth_noting(a, kept));
 	if (!DatumGetBool(values[ROW_NEW_STATE]))
 		packed = NULL;
-	values[ROW_NEW_DAY] =
-		BoolGetDatum(DatumGetBool(values[ROW_NEW_STATE]) &&
-					 day_of(evidence) != day_of(kept == NULL ? NULL : kept->evidence));
+	new_contact = DatumGetBool(values[ROW_NEW_STATE]) &&
+				  day_of(evidence) != day_of(kept == NULL ? NULL : kept->evidence);
 	values[ROW_EVIDENCE] = PointerGetDatum(packed);
 	nulls[ROW_EVIDENCE] = packed == NULL;
 	values[ROW_SEEN_UNTIL] = TimestampTzGetDatum(a->seen_until);
@@ -886,22 +887,28 @@ judge(Refresh *r, PqlProfile *profile, const PqlEvidence *evidence, Datum *value
 	new_score = kept == NULL || !kept->scored;
 	if (!new_score)
 	{
+		bool told;
+
 		/* all but next_change_at, which stands last */
 		for (int i = 0; i < PQL_VERDICT_EXPLANATION - 1; i++)
 			new_verdict |= !same_column(kept, i, columns, nulls + ROW_VERDICT);
-		new_score = new_verdict || !same_course(kept, values + ROW_COURSE, nulls + ROW_COURSE) ||
-					!same_column(kept, PQL_VERDICT_EXPLANATION - 1, columns, nulls + ROW_VERDICT) ||
-					kept->no_account != nulls[ROW_ACCOUNT_ID] ||
-					(!kept->no_account && !same_bytes(kept->account_id, values[ROW_ACCOUNT_ID]));
+		told = new_verdict || !same_course(kept, values + ROW_COURSE, nulls + ROW_COURSE) ||
+			   kept->no_account != nulls[ROW_ACCOUNT_ID] ||
+			   (!kept->no_account && !same_bytes(kept->account_id, values[ROW_ACCOUNT_ID]));
+
+		new_contact |= told;
+		new_score =
+			told || !same_column(kept, PQL_VERDICT_EXPLANATION - 1, columns, nulls + ROW_VERDICT);
 		values[ROW_STATUS_BEFORE] = kept->verdict[0];
 	}
 	else
 	{
-		new_verdict = true;
+		new_verdict = new_contact = true;
 		nulls[ROW_STATUS_BEFORE] = true;
 	}
 	values[ROW_NEW_VERDICT] = BoolGetDatum(new_verdict);
 	values[ROW_NEW_SCORE] = BoolGetDatum(new_score);
+	values[ROW_NEW_CONTACT] = BoolGetDatum(new_contact);
 	/* a lead will say why */
 	if (new_verdict && (model->exact ? v.qualified_at != PQL_NEVER : v.status == PQL_QUALIFIED))
 	{

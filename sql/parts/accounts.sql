@@ -285,7 +285,7 @@ RETURNS TABLE (user_id text, account_id text, started_at timestamptz, status tex
 	tier text, signals text[], exclusions text[], qualified_at timestamptz, next_change_at timestamptz, explanation jsonb,
 	evidence pql.evidence, seen_until timestamptz, rev int, new_state boolean, new_verdict boolean, new_score boolean, changed_at timestamptz,
 	status_before text, reread boolean, gone boolean, waits_for text,
-	started_on date, ends_at timestamptz, converted_at timestamptz, activated_at timestamptz, sustained_at timestamptz, new_day boolean)
+	started_on date, ends_at timestamptz, converted_at timestamptz, activated_at timestamptz, sustained_at timestamptz, new_contact boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
 	doc CONSTANT jsonb := pql.model(model);

@@ -9,10 +9,10 @@ RETURNS TABLE (user_id text, account_id text, started_at timestamptz, status tex
 	tier text, signals text[], exclusions text[], qualified_at timestamptz, next_change_at timestamptz, explanation jsonb,
 	evidence pql.evidence, seen_until timestamptz, rev int, new_state boolean, new_verdict boolean, new_score boolean, changed_at timestamptz,
 	status_before text, reread boolean, gone boolean, waits_for text,
-	started_on date, ends_at timestamptz, converted_at timestamptz, activated_at timestamptz, sustained_at timestamptz, new_day boolean)
+	started_on date, ends_at timestamptz, converted_at timestamptz, activated_at timestamptz, sustained_at timestamptz, new_contact boolean)
 LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1000 SET search_path = pg_catalog, pg_temp SET jit = off
 AS 'MODULE_PATHNAME', 'pql_judge_users';
-COMMENT ON FUNCTION pql.judge_users(text, text[], text[], timestamptz[], timestamptz, text[]) IS 'The verdicts on all subjects of some users, from the evidence in pql.state and the events that came since then (sources and since, for each user: as in pql.change, and the source '''' for nothing that came; a user may be named once for each source), and what of it differs from pql.state (rev: the row that was read; evidence only where it differs; new_day: the last event that counts is of another day) and from pql.score. Users on whom no verdict can differ (only events came, the evidence is as before, and next_change_at is to come) have no rows. reread: all events of the user were read, for what is kept did not fit. gone: it is not a subject any more. waits_for: one of the sources in unreadable is needed, so the user was not judged. Explained where the subject newly qualifies. In the snapshot of the calling statement.';
+COMMENT ON FUNCTION pql.judge_users(text, text[], text[], timestamptz[], timestamptz, text[]) IS 'The verdicts on all subjects of some users, from the evidence in pql.state and the events that came since then (sources and since, for each user: as in pql.change, and the source '''' for nothing that came; a user may be named once for each source), and what of it differs from pql.state (rev: the row that was read; evidence only where it differs) and from pql.score (new_contact: in more than next_change_at, or the day of the last event that counts). Users on whom no verdict can differ (only events came, the evidence is as before, and next_change_at is to come) have no rows. reread: all events of the user were read, for what is kept did not fit. gone: it is not a subject any more. waits_for: one of the sources in unreadable is needed, so the user was not judged. Explained where the subject newly qualifies. In the snapshot of the calling statement.';
 
 CREATE FUNCTION pql.gather_query_of(model jsonb, source text, ids text[], since timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -492,7 +492,7 @@ BEGIN
 			FROM (SELECT i.source, i.reason, sum(i.rows) AS rows FROM reported i GROUP BY 1, 2) r GROUP BY r.source) s),
 		-- where only events came, what the CRM is told is verdicts, and when they last did something; unless events start trials
 		CASE WHEN EXISTS (SELECT FROM pql.trial) THEN ARRAY(
-			SELECT j.user_id FROM judged j WHERE j.new_score OR j.gone OR j.new_day
+			SELECT j.user_id FROM judged j WHERE j.new_contact OR j.gone
 			UNION SELECT k.user_id FROM claimed k WHERE k.source IS NULL OR k.since = 'infinity'
 			UNION SELECT w.user_id FROM waits w) ELSE picked END
 	INTO expected, kept, waiting, reread, changed, triggered, lag, newly_met, ignored_rows, concerned;
