@@ -480,7 +480,7 @@ END;
 COMMENT ON FUNCTION pql.alias_at(timestamptz, timestamptz) IS 'pql.alias by the links known at an instant (and loaded by known_at). Goes through all links: for backtests, not for every row. NULL as_of: no rows.';
 
 CREATE FUNCTION pql.aliases(as_of timestamptz DEFAULT NULL, known_at timestamptz DEFAULT NULL, users text[] DEFAULT NULL) RETURNS TABLE (user_id text, same_as text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
 	IF NOT EXISTS (SELECT FROM pql.link) THEN
 		RETURN;
@@ -529,7 +529,7 @@ COMMENT ON FUNCTION pql.person_ids(text[], timestamptz, timestamptz) IS 'The ids
 
 CREATE FUNCTION pql.merged_people(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
 RETURNS TABLE (user_id text, own_id text, account_id text, signed_up_at timestamptz, paid_at timestamptz, opted_out_at timestamptz, suppressed_at timestamptz)
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
 	IF NOT EXISTS (SELECT FROM pql.link) THEN
 		RETURN;
@@ -561,7 +561,7 @@ END;
 COMMENT ON FUNCTION pql.people_at(timestamptz, timestamptz, text[]) IS 'People as they are judged, one row each, whatever ids they have: as pql.person has them now, of persons with several ids by pql.merged_people. only_users: the ids under which they are judged (pql.person_ids).';
 
 CREATE FUNCTION pql.merged_trials(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL) RETURNS SETOF pql.trial
-LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
 	IF NOT EXISTS (SELECT FROM pql.link) THEN
 		RETURN;

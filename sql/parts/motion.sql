@@ -64,7 +64,7 @@ BEGIN ATOMIC
 	SELECT pql.conversion_details(of_lead, s.converted_at, s.plan, s.mrr, s.conversion_source)
 	FROM pql.model_version v
 	CROSS JOIN LATERAL pql.model_info(v.document) i
-	CROSS JOIN LATERAL pql.subject_at(i.per_trial, as_of, NULL, pql.person_ids(ARRAY[(of_lead).user_id], as_of)) s
+	CROSS JOIN LATERAL pql.subject_at(i.per_trial, as_of, NULL, (SELECT pql.person_ids(ARRAY[(of_lead).user_id], as_of))) s
 	WHERE v.model = (of_lead).model AND v.version = (of_lead).version AND coalesce(s.started_at, '-infinity') = (of_lead).started_at AND s.converted_at <= as_of;
 END;
 COMMENT ON FUNCTION pql.lead_conversion(pql.lead, timestamptz) IS 'The conversion of a lead''s trial, as it goes into the log; NULL: there is none.';
