@@ -65,7 +65,8 @@ ready:
 	@$(extension) -s all
 	@$(SUDO) $(extension) -s install PG_CONFIG=$(PG_CONFIG) >/dev/null
 
-## make check       all tests; warnings are errors. TESTS="names" runs some
+## make check       all tests, as many files at a time as there are processors; warnings are errors.
+##                  TESTS="names" runs some, JOBS=1 one after another
 .PHONY: check
 check:
 	@scripts/install-deps build test relay

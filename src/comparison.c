@@ -154,6 +154,24 @@ pql_key_index(const char *key, const char *const *keys, int n)
 	return -1;
 }
 
+void
+pql_unknown_key(PqlReader *r, const char *path, const char *key, char *detail,
+				const char *const *keys, int n)
+{
+	pql_reader_problem(r, PQL_PATH(path, key), psprintf("unknown key \"%s\" at %s", key, path),
+					   detail, pql_suggest(key, keys, n));
+}
+
+void
+pql_only_keys(PqlReader *r, const char *path, const PqlJson *object, const char *detail,
+			  const char *const *keys, int n)
+{
+	for (int i = 0; i < object->n; i++)
+		if (pql_key_index(object->keys[i], keys, n) < 0)
+			pql_unknown_key(r, path, object->keys[i], detail != NULL ? pstrdup(detail) : NULL, keys,
+							n);
+}
+
 bool
 pql_is_test_key(const char *key, PqlTestFor what)
 {
@@ -412,12 +430,7 @@ pql_read_comparison(PqlReader *r, const char *path, const PqlJson *json, PqlTest
 			*ntests = 1;
 		return;
 	}
-	for (int i = 0; i < json->n; i++)
-		if (pql_key_index(json->keys[i], keys, n) < 0)
-			pql_reader_problem(r, PQL_PATH(path, json->keys[i]),
-							   psprintf("unknown key \"%s\" at %s", json->keys[i], path),
-							   pstrdup("A comparison is wanted here."),
-							   pql_suggest(json->keys[i], keys, n));
+	pql_only_keys(r, path, json, "A comparison is wanted here.", keys, n);
 	if (json->n == 0)
 		pql_reader_problem(r, path, psprintf("empty comparison at %s", path), NULL,
 						   pstrdup("Write a value, or for example {\"at_least\": 1}."));

@@ -58,6 +58,13 @@ typedef enum PqlTestFor
 /* The place of a key in a list, or -1. */
 extern int pql_key_index(const char *key, const char *const *keys, int n);
 
+/* Notes that a key is none of those; the hint is the nearest. detail may be NULL. */
+extern void pql_unknown_key(PqlReader *r, const char *path, const char *key, char *detail,
+							const char *const *keys, int n);
+/* The same of every key of an object that is none of them. */
+extern void pql_only_keys(PqlReader *r, const char *path, const PqlJson *object, const char *detail,
+						  const char *const *keys, int n);
+
 /* Is this key one of the comparisons? */
 extern bool pql_is_test_key(const char *key, PqlTestFor what);
 extern const char *const *pql_test_keys(PqlTestFor what, int *n);

@@ -9,22 +9,10 @@
 /* members.count is there without being asked for. */
 #define COUNT "count"
 
-static const char *const own_keys[] = {"score_of", "distinct", "growth_over"};
-
 bool
 pql_is_account_model(const PqlModel *model)
 {
 	return model->unit != NULL && strcmp(model->unit, "account") == 0;
-}
-
-static void
-only_keys(PqlReader *r, const char *path, const PqlJson *json, const char *const *keys, int n)
-{
-	for (int i = 0; i < json->n; i++)
-		if (pql_key_index(json->keys[i], keys, n) < 0)
-			pql_reader_problem(r, PQL_PATH(path, json->keys[i]),
-							   psprintf("unknown key \"%s\" at %s", json->keys[i], path), NULL,
-							   pql_suggest(json->keys[i], keys, n));
 }
 
 /* {"score_of": "playbook", "without": ["firmographics"]} */
@@ -34,7 +22,7 @@ read_score_of(PqlReader *r, const char *path, const PqlJson *json)
 	static const char *const keys[] = {"score_of", "without"};
 	const PqlJson *without = pql_json_get(json, "without");
 
-	only_keys(r, path, json, keys, lengthof(keys));
+	pql_only_keys(r, path, json, NULL, keys, lengthof(keys));
 	pql_read_string(r, PQL_PATH(path, "score_of"), pql_json_get(json, "score_of"));
 	if (without == NULL)
 		return;
@@ -49,10 +37,11 @@ read_score_of(PqlReader *r, const char *path, const PqlJson *json)
 static void
 read_distinct(PqlReader *r, const char *path, const PqlJson *json)
 {
+	static const char *const keys[] = {"distinct"};
 	const char *fact =
 		pql_read_string(r, PQL_PATH(path, "distinct"), pql_json_get(json, "distinct"));
 
-	only_keys(r, path, json, own_keys + 1, 1);
+	pql_only_keys(r, path, json, NULL, keys, lengthof(keys));
 	if (fact != NULL && strncmp(fact, "person.", strlen("person.")) != 0)
 		pql_reader_problem(r, PQL_PATH(path, "distinct"),
 						   psprintf("\"%s\" at %s is no fact of a person", fact, path),
@@ -64,9 +53,10 @@ read_distinct(PqlReader *r, const char *path, const PqlJson *json)
 static void
 read_growth(PqlReader *r, const char *path, const PqlJson *json)
 {
+	static const char *const keys[] = {"growth_over"};
 	int64 span = 0;
 
-	only_keys(r, path, json, own_keys + 2, 1);
+	pql_only_keys(r, path, json, NULL, keys, lengthof(keys));
 	if (pql_read_duration(r, PQL_PATH(path, "growth_over"), pql_json_get(json, "growth_over"),
 						  &span) &&
 		(span <= 0 || span % USECS_PER_DAY != 0))

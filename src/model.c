@@ -36,15 +36,6 @@ is_one_of(const char *key, const char *const *keys, int n)
 	return pql_key_index(key, keys, n) >= 0;
 }
 
-static void
-unknown_key(PqlReader *r, const char *path, const char *key, char *detail, const char *const *keys,
-			int n)
-{
-	char *message = psprintf("unknown key \"%s\" at %s", key, path);
-
-	pql_reader_problem(r, PQL_PATH(path, key), message, detail, pql_suggest(key, keys, n));
-}
-
 /* An identifier that can become a column: what CRM columns and arrays of signals need. */
 bool
 pql_check_name(PqlReader *r, const char *path, const char *name, const char *what)
@@ -86,9 +77,7 @@ read_head(PqlReader *r, const PqlJson *doc)
 	PqlModel *m = r->model;
 	PqlJson *json;
 
-	for (int i = 0; i < doc->n; i++)
-		if (!is_one_of(doc->keys[i], top_keys, lengthof(top_keys)))
-			unknown_key(r, "$", doc->keys[i], NULL, top_keys, lengthof(top_keys));
+	pql_only_keys(r, "$", doc, NULL, top_keys, lengthof(top_keys));
 
 	json = pql_json_get(doc, "model");
 	m->name = json != NULL ? pql_read_string(r, "$.model", json) : NULL;
@@ -169,9 +158,7 @@ read_glossary_entries(PqlReader *r, const PqlJson *doc)
 							pstrdup("Add \"event\": \"the product's name of it\"."));
 				continue;
 			}
-			for (int j = 0; j < entry->n; j++)
-				if (!is_one_of(entry->keys[j], keys, lengthof(keys)))
-					unknown_key(r, path, entry->keys[j], NULL, keys, lengthof(keys));
+			pql_only_keys(r, path, entry, NULL, keys, lengthof(keys));
 		}
 		else if (entry->kind != PQL_JSON_STRING && entry->kind != PQL_JSON_ARRAY)
 		{
@@ -283,9 +270,7 @@ read_bands(PqlReader *r, const char *path, const PqlJson *json, PqlTestFor what,
 		}
 		memcpy(keys, tests, n * sizeof(char *));
 		keys[n++] = "points";
-		for (int j = 0; j < item->n; j++)
-			if (!is_one_of(item->keys[j], keys, n))
-				unknown_key(r, at, item->keys[j], NULL, keys, n);
+		pql_only_keys(r, at, item, NULL, keys, n);
 		if (points == NULL)
 			pql_reader_problem(r, at, psprintf("no points at %s", at), NULL,
 							   pstrdup("Add \"points\": and an integer."));
@@ -365,7 +350,7 @@ check_signal_keys(PqlReader *r, const char *path, const PqlJson *json, const cha
 			else
 				detail = psprintf("It is no key of a signal that measures \"%s\".", measure);
 		}
-		unknown_key(r, path, key, detail, known, n);
+		pql_unknown_key(r, path, key, detail, known, n);
 	}
 }
 
@@ -752,9 +737,7 @@ read_tiers(PqlReader *r, const PqlJson *doc)
 			pql_reader_expected(r, path, json, "a tier, an object");
 			continue;
 		}
-		for (int j = 0; j < json->n; j++)
-			if (!is_one_of(json->keys[j], keys, lengthof(keys)))
-				unknown_key(r, path, json->keys[j], NULL, keys, lengthof(keys));
+		pql_only_keys(r, path, json, NULL, keys, lengthof(keys));
 		if (pql_json_get(json, "tier") == NULL)
 			pql_problem(r->problems, path, psprintf("the tier at %s has no name", path), NULL,
 						pstrdup("Add \"tier\": \"a_name\"."));
@@ -829,9 +812,7 @@ read_hold(PqlReader *r, const PqlJson *doc)
 		pql_reader_expected(r, "$.hold", json, "an object");
 		return;
 	}
-	for (int i = 0; i < json->n; i++)
-		if (!is_one_of(json->keys[i], keys, lengthof(keys)))
-			unknown_key(r, "$.hold", json->keys[i], NULL, keys, lengthof(keys));
+	pql_only_keys(r, "$.hold", json, NULL, keys, lengthof(keys));
 	for (int i = 0; i < lengthof(keys); i++)
 		if (pql_json_get(json, keys[i]) == NULL)
 		{
@@ -922,9 +903,7 @@ read_exclusions(PqlReader *r, const PqlJson *doc)
 			pql_reader_expected(r, path, json, "an exclusion, an object");
 			continue;
 		}
-		for (int j = 0; j < json->n; j++)
-			if (!is_one_of(json->keys[j], keys, lengthof(keys)))
-				unknown_key(r, path, json->keys[j], NULL, keys, lengthof(keys));
+		pql_only_keys(r, path, json, NULL, keys, lengthof(keys));
 		if (pql_json_get(json, "reason") == NULL || pql_json_get(json, "when") == NULL)
 		{
 			pql_problem(r->problems, path, psprintf("incomplete exclusion at %s", path),

@@ -370,6 +370,38 @@ pql_population_receive(PqlPopulation *p, const PqlKey *key, int64 started_at,
 		pql_member_hold(m, mine);
 }
 
+PqlAliases *
+pql_aliases_new(void)
+{
+	PqlAliases *aliases = palloc0(sizeof(PqlAliases));
+
+	aliases->places = pql_population_new(NULL, pql_arena_new(), 0, PQL_HASH_RANGE);
+	return aliases;
+}
+
+void
+pql_aliases_add(PqlAliases *aliases, const char *alias, int alias_length, const char *person,
+				int person_length)
+{
+	MemoryContext context = aliases->places->context;
+	char *id = MemoryContextAlloc(context, Max(1, person_length));
+	PqlKey key;
+
+	pql_key_make(&key, alias, alias_length);
+	if (pql_population_find(aliases->places, &key) != NULL)
+		return;
+	if (aliases->n == aliases->size)
+	{
+		aliases->size = Max(64, aliases->size * 2);
+		aliases->persons = aliases->persons == NULL
+							   ? MemoryContextAlloc(context, aliases->size * sizeof(PqlKey))
+							   : repalloc_huge(aliases->persons, aliases->size * sizeof(PqlKey));
+	}
+	memcpy(id, person, person_length);
+	pql_key_make(&aliases->persons[aliases->n], id, person_length);
+	pql_population_let_in(aliases->places, &key)->since = aliases->n++;
+}
+
 /*
  * pql.user_between(user_id text, low bigint, high bigint) → boolean, strict: does the user belong
  * to that part of the population? 0 to 2^32 is all of it. For splitting work; what part a user

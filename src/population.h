@@ -180,6 +180,34 @@ pql_member_is(const PqlMember *member, const PqlKey *key)
 /* The member's id; for short ones written to buffer, which has PQL_KEY_BYTES. */
 extern const char *pql_member_id(const PqlMember *member, char *buffer, int *length);
 
+/* ---- aliases ---- */
+
+/* Ids that mean somebody else. */
+typedef struct PqlAliases
+{
+	PqlPopulation *places; /* of each alias in `persons`: the member's `since` */
+	int n;
+	int size;
+	PqlKey *persons;
+} PqlAliases;
+
+/* Without any; lives in the current memory context. */
+extern PqlAliases *pql_aliases_new(void);
+
+/* Both ids are copied. */
+extern void pql_aliases_add(PqlAliases *aliases, const char *alias, int alias_length,
+							const char *person, int person_length);
+
+/* Makes the key of an alias that of the person. */
+static inline void
+pql_aliases_follow(const PqlAliases *aliases, PqlKey *key)
+{
+	const PqlMember *place = pql_population_find(aliases->places, key);
+
+	if (place != NULL)
+		*key = aliases->persons[place->since];
+}
+
 /* Adds evidence of a trial that another process has gathered. The contents may lie unaligned. */
 extern void pql_population_receive(PqlPopulation *population, const PqlKey *key, int64 started_at,
 								   const PqlEvidence *contents);

@@ -8,6 +8,9 @@
  *
  *     users → their starts → evidence kept → events since → profiles → verdicts
  *
+ * Where only events came, the evidence is what it was, and no verdict's time has come, all verdicts
+ * are what they were: profiles are not looked up, and nothing is told of the user.
+ *
  * All queries run in the snapshot of the calling statement, so that what is read, what is written
  * and which changes are taken for done belong together.
  */
@@ -20,6 +23,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -47,13 +51,15 @@
 #define ROW_GONE (ROW_EVIDENCE + 9)
 #define ROW_WAITS_FOR (ROW_EVIDENCE + 10)
 #define ROW_COURSE (ROW_EVIDENCE + 11)
-#define ROW_COLUMNS (ROW_COURSE + COURSE_COLUMNS)
+#define ROW_NEW_CONTACT (ROW_COURSE + COURSE_COLUMNS)
+#define ROW_COLUMNS (ROW_NEW_CONTACT + 1)
 
 /* The course of a subject: started_on, ends_at, converted_at, and when each stage was reached. */
 #define COURSE_STAGE 3
 #define COURSE_COLUMNS (COURSE_STAGE + PQL_STAGES)
 
-/* Where the arrays that `signups` gives stand among the queries' parameters. */
+/* Where the users stand among the queries' parameters, and the arrays that `signups` gives. */
+#define USERS_ARG 2
 #define FIRST_SIGNUP_ARG 6
 #define SIGNUP_ARGS 3
 
@@ -63,6 +69,9 @@
 /* Sources are bits; the last one stands for all from there on. */
 #define LAST_BIT 63
 #define ALL_SOURCES UINT64_MAX
+
+/* So many events are rather read again than noted as seen where they changed nothing. */
+#define FEW_EVENTS 50
 
 /* How queries about the users are planned. */
 #define PLAN (PQL_PLAN_FEW | PQL_PLAN_ALONE)
@@ -95,11 +104,18 @@ typedef struct Asked
 	Datum id;
 	int64 since;    /* the earliest of the events that came, PQL_ALWAYS: any; NONE: none did */
 	uint64 sources; /* where from */
+	bool otherwise; /* something else may have changed */
 	Kept *kept;
 	int64 read_from; /* events from here on are read; NONE: none are */
 	bool reread;     /* all of them */
+	int64 nread;
 	int64 seen_until;
+	bool as_before;        /* no verdict differs from what is kept */
 	const char *waits_for; /* a source that has to be read, and cannot; NULL: none */
+	struct Asked
+		*person; /* of an alias: who is judged in their stead, or NULL when not asked for */
+	bool is_alias;
+	List *aliases; /* other ids under which events of theirs are, as Datums of text */
 } Asked;
 
 /* Where events are. */
@@ -125,6 +141,7 @@ typedef struct Refresh
 	char *keys;
 	char *profiles;
 	char *lists;
+	char *aliases;
 	int nsources;
 	Source *sources;
 	PqlListEntries *list_entries;
@@ -153,7 +170,7 @@ static void
 take_queries(void *state, TupleTableSlot *slot)
 {
 	Refresh *r = state;
-	char **queries[] = {&r->signups, &r->keys, &r->profiles, &r->lists};
+	char **queries[] = {&r->signups, &r->keys, &r->profiles, &r->lists, &r->aliases};
 	MemoryContext old = MemoryContextSwitchTo(r->context);
 
 	for (int i = 0; i < lengthof(queries); i++)
@@ -182,7 +199,7 @@ read_queries(Refresh *r, ArrayType *users, Datum unreadable)
 
 	pql_arg(&args, JSONBOID, JsonbPGetDatum(r->document), false);
 	pql_arg(&args, TEXTARRAYOID, PointerGetDatum(users), false);
-	pql_query("SELECT q.signups, q.keys, q.profiles, q.lists "
+	pql_query("SELECT q.signups, q.keys, q.profiles, q.lists, q.aliases "
 			  "FROM pql.population_queries($1, NULL, $2) q",
 			  &args, PQL_PLAN_AS_EVER, take_queries, r);
 	pql_arg(&args, TEXTARRAYOID, unreadable, false);
@@ -259,7 +276,8 @@ bits_of_source(const Refresh *r, const char *name)
 	return ALL_SOURCES;
 }
 
-/* Users, and the earliest of the events that came, of each and from each source. */
+/* Users, and the earliest of the events that came, of each and from each source; a source without
+ * a name: nothing did. */
 static void
 note_asked(Refresh *r, ArrayType *users, ArrayType *sources, ArrayType *since)
 {
@@ -285,6 +303,7 @@ note_asked(Refresh *r, ArrayType *users, ArrayType *sources, ArrayType *since)
 	for (int i = 0; i < n; i++)
 	{
 		int64 from = no_instant[i] ? PQL_ALWAYS : DatumGetTimestampTz(instant[i]);
+		const char *name;
 		PqlKey key;
 		Asked *a;
 
@@ -301,13 +320,53 @@ note_asked(Refresh *r, ArrayType *users, ArrayType *sources, ArrayType *since)
 			a->since = a->read_from = NONE;
 			a->seen_until = PQL_ALWAYS;
 		}
+		name = no_source[i] ? NULL : TextDatumGetCString(source[i]);
+		if (name != NULL && name[0] == '\0')
+			continue;
+		/* Only events are of a source. Those that are not due here have been gathered with
+		 * everybody's. */
+		a->otherwise |= name == NULL || from > r->as_of;
 		/* what is not due yet has not come */
 		if (from > r->as_of)
 			continue;
 		a->since = Min(a->since, from);
-		a->sources |=
-			no_source[i] ? ALL_SOURCES : bits_of_source(r, TextDatumGetCString(source[i]));
+		a->sources |= name == NULL ? ALL_SOURCES : bits_of_source(r, name);
 	}
+}
+
+/* ---- aliases ---- */
+
+/* What came under an alias concerns the person, and so do the events that are there. */
+static void
+take_alias(void *state, TupleTableSlot *slot)
+{
+	Refresh *r = state;
+	MemoryContext old;
+	Asked *alias;
+	Asked *person;
+	PqlKey key;
+
+	key_of(&key, DatumGetTextPP(slot->tts_values[0]));
+	alias = find_asked(r, &key);
+	key_of(&key, DatumGetTextPP(slot->tts_values[1]));
+	person = find_asked(r, &key);
+	if (alias != NULL)
+	{
+		alias->is_alias = true;
+		alias->person = person;
+	}
+	if (person == NULL)
+		return;
+	if (alias != NULL)
+	{
+		person->since = Min(person->since, alias->since);
+		person->otherwise |= alias->otherwise;
+		person->sources |= alias->sources;
+	}
+	old = MemoryContextSwitchTo(r->context);
+	person->aliases =
+		lappend(person->aliases, DatumGetPointer(datumCopy(slot->tts_values[0], false, -1)));
+	MemoryContextSwitchTo(old);
 }
 
 /* ---- what is kept ---- */
@@ -430,10 +489,9 @@ has_start(const PqlMember *m, int64 started_at)
 	return pql_member_many(m) ? pql_member_trial(m, started_at) != NULL : m->since == started_at;
 }
 
-/* Does a user's state belong to the subjects there are, all of them, and is what came later than
- * what it rests on? */
+/* Does a user's state belong to the subjects there are, all of them? */
 static bool
-still_holds(const Refresh *r, const Asked *a, const PqlMember *m)
+same_subjects(const Refresh *r, const Asked *a, const PqlMember *m)
 {
 	int n = 0;
 
@@ -442,12 +500,35 @@ still_holds(const Refresh *r, const Asked *a, const PqlMember *m)
 		if (kept->rev == 0)
 			continue;
 		/* of users whom only events make known there is no start */
-		if (!kept->usable || a->since <= kept->seen_until ||
+		if (!kept->usable ||
 			(m == NULL ? kept->started_at != PQL_ALWAYS : !has_start(m, kept->started_at)))
 			return false;
 		n++;
 	}
 	return n == (m != NULL && r->model->per_trial ? begun(r, m) : 1);
+}
+
+/* Did all that came come later than what a user's state rests on? */
+static bool
+came_later(const Asked *a)
+{
+	for (const Kept *kept = a->kept; kept != NULL; kept = kept->next)
+		if (kept->rev != 0 && a->since <= kept->seen_until)
+			return false;
+	return true;
+}
+
+/* Has no verdict's time come, and are there verdicts on all that is kept? */
+static bool
+none_is_due(const Refresh *r, const Asked *a)
+{
+	const int due = PQL_VERDICT_EXPLANATION - 1;
+
+	for (const Kept *kept = a->kept; kept != NULL; kept = kept->next)
+		if (kept->rev == 0 || !kept->scored ||
+			(!kept->null[due] && DatumGetTimestampTz(kept->verdict[due]) <= r->as_of))
+			return false;
+	return true;
 }
 
 static void
@@ -463,6 +544,17 @@ use_kept(Refresh *r, Asked *a)
 	}
 }
 
+static const PqlEvidence *
+evidence_of(const PqlMember *m, int64 started_at)
+{
+	const PqlTrial *trial;
+
+	if (m == NULL || !pql_member_many(m))
+		return m == NULL ? NULL : pql_member_held(m);
+	trial = pql_member_trial(m, started_at);
+	return trial == NULL ? NULL : trial->evidence;
+}
+
 /* What of a user's events is to be read, and whether it can be. */
 static void
 decide(Refresh *r, Asked *a)
@@ -471,8 +563,14 @@ decide(Refresh *r, Asked *a)
 
 	/* who has no trial has nothing to be judged */
 	if (m == NULL && r->model->per_trial && r->signups == NULL)
+	{
+		a->as_before = a->kept == NULL;
 		return;
-	if (still_holds(r, a, m))
+	}
+	/* where events start trials, they say more than evidence keeps */
+	a->as_before =
+		!a->otherwise && r->signups == NULL && same_subjects(r, a, m) && none_is_due(r, a);
+	if (same_subjects(r, a, m) && came_later(a))
 	{
 		use_kept(r, a);
 		if (a->since != NONE)
@@ -509,11 +607,13 @@ take_gathered(void *state, TupleTableSlot *slot)
 						   unpack(r, DatumGetByteaPP(slot->tts_values[2])));
 	if (!slot->tts_isnull[3])
 		a->seen_until = Max(a->seen_until, DatumGetTimestampTz(slot->tts_values[3]));
+	a->nread += DatumGetInt64(slot->tts_values[4]);
 }
 
 /* The subjects whose events are read, as arrays: parameters of pql.gather_query_of. */
 typedef struct Spans
 {
+	ArrayBuildState *ids; /* as events have them */
 	ArrayBuildState *users;
 	ArrayBuildState *started_at;
 	ArrayBuildState *from;
@@ -528,29 +628,31 @@ add_instant(ArrayBuildState **instants, int64 at)
 }
 
 static void
-add_span(Spans *s, Datum user, int64 started_at, int64 from, int64 until)
+add_span(Spans *s, Datum id, Datum user, int64 started_at, int64 from, int64 until)
 {
+	s->ids = accumArrayResult(s->ids, id, false, TEXTOID, CurrentMemoryContext);
 	s->users = accumArrayResult(s->users, user, false, TEXTOID, CurrentMemoryContext);
 	add_instant(&s->started_at, started_at);
 	add_instant(&s->from, Max(from, started_at));
 	add_instant(&s->until, until);
 }
 
-/* Of one user: each trial until the next one; of whom none is known, everything. */
+/* Of one user, of events under one id: each trial until the next one; of whom none is known,
+ * everything. */
 static void
-add_spans(Refresh *r, Spans *s, const Asked *a)
+add_spans(Refresh *r, Spans *s, const Asked *a, Datum id)
 {
 	const PqlMember *m = pql_population_find(r->population, &a->key);
 	const PqlTrials *trials;
 
 	if (m == NULL || !pql_member_many(m))
 	{
-		add_span(s, a->id, m == NULL ? PQL_ALWAYS : m->since, a->read_from, PQL_NEVER);
+		add_span(s, id, a->id, m == NULL ? PQL_ALWAYS : m->since, a->read_from, PQL_NEVER);
 		return;
 	}
 	trials = pql_member_held(m);
 	for (int i = 0; i < trials->n; i++)
-		add_span(s, a->id, trials->trial[i].started_at, a->read_from,
+		add_span(s, id, a->id, trials->trial[i].started_at, a->read_from,
 				 i + 1 < trials->n ? trials->trial[i + 1].started_at : PQL_NEVER);
 }
 
@@ -584,6 +686,7 @@ static void
 read_events(Refresh *r, int source)
 {
 	Spans spans = {0};
+	ArrayBuildState **texts[] = {&spans.ids, &spans.users};
 	ArrayBuildState **instants[] = {&spans.started_at, &spans.from, &spans.until};
 	PqlArgs args = {0};
 	int64 since = PQL_NEVER;
@@ -591,16 +694,20 @@ read_events(Refresh *r, int source)
 	for (int i = 0; i < r->nasked; i++)
 	{
 		const Asked *a = &r->asked[i];
+		ListCell *cell;
 
 		if (a->read_from == NONE || a->waits_for != NULL || (a->sources & bit_of(source)) == 0)
 			continue;
-		add_spans(r, &spans, a);
+		add_spans(r, &spans, a, a->id);
+		foreach (cell, a->aliases)
+			add_spans(r, &spans, a, PointerGetDatum(lfirst(cell)));
 		since = Min(since, a->read_from);
 	}
 	if (spans.users == NULL)
 		return;
 	pql_arg(&args, TIMESTAMPTZOID, TimestampTzGetDatum(r->as_of), false);
-	pql_arg(&args, TEXTARRAYOID, makeArrayResult(spans.users, CurrentMemoryContext), false);
+	for (int i = 0; i < lengthof(texts); i++)
+		pql_arg(&args, TEXTARRAYOID, makeArrayResult(*texts[i], CurrentMemoryContext), false);
 	for (int i = 0; i < lengthof(instants); i++)
 		pql_arg(&args, TIMESTAMPTZARRAYOID, makeArrayResult(*instants[i], CurrentMemoryContext),
 				false);
@@ -674,18 +781,70 @@ same_course(const Kept *kept, const Datum *values, const bool *nulls)
 
 /* Is the evidence what is kept? Packs it where it may not be. */
 static bool
-same_state(const Asked *a, const Kept *kept, const PqlEvidence *evidence, bytea **packed)
+same_evidence(const Asked *a, const Kept *kept, const PqlEvidence *evidence, bytea **packed)
 {
 	*packed = NULL;
-	if (kept != NULL && kept->rev != 0 && a->read_from == NONE)
+	if (kept != NULL && kept->rev != 0 && a->nread == 0 && !a->reread)
 		return true;
 	if (evidence != NULL)
 		*packed = pql_evidence_pack(evidence);
-	if (kept == NULL || kept->rev == 0 || kept->seen_until != a->seen_until)
+	if (kept == NULL || kept->rev == 0)
 		return false;
 	return *packed == NULL || kept->packed == NULL
 			   ? *packed == kept->packed
 			   : same_bytes(PointerGetDatum(*packed), PointerGetDatum(kept->packed));
+}
+
+/* What changes nothing now will change nothing when it is read again: that it has been read is
+ * noted when it is much. */
+static bool
+worth_noting(const Asked *a, const Kept *kept)
+{
+	return a->nread > FEW_EVENTS && a->seen_until > kept->seen_until;
+}
+
+/* The last day on which an event counted, in UTC. */
+static int64
+day_of(const PqlEvidence *evidence)
+{
+	int64 at = evidence == NULL ? PQL_ALWAYS : evidence->horizon;
+
+	return at == PQL_ALWAYS ? at : at / USECS_PER_DAY - (at % USECS_PER_DAY < 0);
+}
+
+/* Which of the users are as before: now that their events have been read, that is known. */
+static void
+leave_the_others(Refresh *r)
+{
+	for (int i = 0; i < r->nasked; i++)
+	{
+		Asked *a = &r->asked[i];
+		const PqlMember *m = pql_population_find(r->population, &a->key);
+
+		/* of whom all events were read again, that is told */
+		a->as_before &= a->waits_for == NULL && !a->reread;
+		for (const Kept *kept = a->kept; a->as_before && kept != NULL; kept = kept->next)
+		{
+			bytea *packed;
+
+			a->as_before = same_evidence(a, kept, evidence_of(m, kept->started_at), &packed) &&
+						   !worth_noting(a, kept);
+			if (packed != NULL)
+				pfree(packed);
+		}
+	}
+}
+
+/* Those of the users on whom verdicts may differ. */
+static ArrayType *
+the_others(const Refresh *r)
+{
+	ArrayBuildState *users = NULL;
+
+	for (int i = 0; i < r->nasked; i++)
+		if (!r->asked[i].as_before && r->asked[i].waits_for == NULL)
+			users = accumArrayResult(users, r->asked[i].id, false, TEXTOID, CurrentMemoryContext);
+	return users == NULL ? NULL : DatumGetArrayTypeP(makeArrayResult(users, CurrentMemoryContext));
 }
 
 /* The verdict on a subject, and what of it is new. The first three columns are filled in. */
@@ -700,6 +859,7 @@ judge(Refresh *r, PqlProfile *profile, const PqlEvidence *evidence, Datum *value
 	PqlVerdict v;
 	bytea *packed;
 	bool new_verdict = false;
+	bool new_contact;
 	bool new_score;
 
 	key_of(&key, DatumGetTextPP(values[ROW_USER_ID]));
@@ -714,7 +874,12 @@ judge(Refresh *r, PqlProfile *profile, const PqlEvidence *evidence, Datum *value
 					  &v);
 	pql_verdict_values(r->words, &v, columns, nulls + ROW_VERDICT);
 	course_values(model, profile, &v, values + ROW_COURSE, nulls + ROW_COURSE);
-	values[ROW_NEW_STATE] = BoolGetDatum(!same_state(a, kept, evidence, &packed));
+	values[ROW_NEW_STATE] =
+		BoolGetDatum(!same_evidence(a, kept, evidence, &packed) || worth_noting(a, kept));
+	if (!DatumGetBool(values[ROW_NEW_STATE]))
+		packed = NULL;
+	new_contact = DatumGetBool(values[ROW_NEW_STATE]) &&
+				  day_of(evidence) != day_of(kept == NULL ? NULL : kept->evidence);
 	values[ROW_EVIDENCE] = PointerGetDatum(packed);
 	nulls[ROW_EVIDENCE] = packed == NULL;
 	values[ROW_SEEN_UNTIL] = TimestampTzGetDatum(a->seen_until);
@@ -722,22 +887,28 @@ judge(Refresh *r, PqlProfile *profile, const PqlEvidence *evidence, Datum *value
 	new_score = kept == NULL || !kept->scored;
 	if (!new_score)
 	{
+		bool told;
+
 		/* all but next_change_at, which stands last */
 		for (int i = 0; i < PQL_VERDICT_EXPLANATION - 1; i++)
 			new_verdict |= !same_column(kept, i, columns, nulls + ROW_VERDICT);
-		new_score = new_verdict || !same_course(kept, values + ROW_COURSE, nulls + ROW_COURSE) ||
-					!same_column(kept, PQL_VERDICT_EXPLANATION - 1, columns, nulls + ROW_VERDICT) ||
-					kept->no_account != nulls[ROW_ACCOUNT_ID] ||
-					(!kept->no_account && !same_bytes(kept->account_id, values[ROW_ACCOUNT_ID]));
+		told = new_verdict || !same_course(kept, values + ROW_COURSE, nulls + ROW_COURSE) ||
+			   kept->no_account != nulls[ROW_ACCOUNT_ID] ||
+			   (!kept->no_account && !same_bytes(kept->account_id, values[ROW_ACCOUNT_ID]));
+
+		new_contact |= told;
+		new_score =
+			told || !same_column(kept, PQL_VERDICT_EXPLANATION - 1, columns, nulls + ROW_VERDICT);
 		values[ROW_STATUS_BEFORE] = kept->verdict[0];
 	}
 	else
 	{
-		new_verdict = true;
+		new_verdict = new_contact = true;
 		nulls[ROW_STATUS_BEFORE] = true;
 	}
 	values[ROW_NEW_VERDICT] = BoolGetDatum(new_verdict);
 	values[ROW_NEW_SCORE] = BoolGetDatum(new_score);
+	values[ROW_NEW_CONTACT] = BoolGetDatum(new_contact);
 	/* a lead will say why */
 	if (new_verdict && (model->exact ? v.qualified_at != PQL_NEVER : v.status == PQL_QUALIFIED))
 	{
@@ -799,8 +970,8 @@ judge_the_rest(Refresh *r)
 		bool nulls[ROW_COLUMNS] = {false};
 
 		/* who has lost the last of their events is nobody any more */
-		if (m == NULL || (m->held & PQL_HELD_SEEN) != 0 || m->since != PQL_ALWAYS ||
-			pql_member_held(m) == NULL)
+		if (m == NULL || r->asked[i].as_before || (m->held & PQL_HELD_SEEN) != 0 ||
+			m->since != PQL_ALWAYS || pql_member_held(m) == NULL)
 			continue;
 		values[ROW_USER_ID] = r->asked[i].id;
 		nulls[ROW_ACCOUNT_ID] = true;
@@ -819,6 +990,8 @@ tell_the_rest(Refresh *r)
 		Datum values[ROW_COLUMNS];
 		bool nulls[ROW_COLUMNS];
 
+		if (a->as_before)
+			continue;
 		memset(nulls, true, sizeof(nulls));
 		nulls[ROW_USER_ID] = false;
 		values[ROW_USER_ID] = a->id;
@@ -897,6 +1070,8 @@ pql_judge_users(PG_FUNCTION_ARGS)
 	read_queries(r, users, PG_GETARG_DATUM(5));
 	note_asked(r, users, PG_GETARG_ARRAYTYPE_P(2), PG_GETARG_ARRAYTYPE_P(3));
 	set_args(r, PointerGetDatum(users));
+	if (r->aliases != NULL)
+		pql_query(r->aliases, &r->args, PLAN, take_alias, r);
 	if (r->signups != NULL)
 		pql_query(r->signups, &r->args, PLAN, take_signups, r);
 	if (r->lists != NULL)
@@ -907,10 +1082,20 @@ pql_judge_users(PG_FUNCTION_ARGS)
 	pql_query(r->keys, &r->args, PLAN, take_key, r);
 	read_kept(r, PG_GETARG_DATUM(0), users);
 	for (int i = 0; i < r->nasked; i++)
-		decide(r, &r->asked[i]);
+		if (!r->asked[i].is_alias)
+			decide(r, &r->asked[i]);
+	for (int i = 0; i < r->nasked; i++)
+		if (r->asked[i].person != NULL)
+			r->asked[i].waits_for = r->asked[i].person->waits_for;
 	for (int i = 0; i < r->nsources; i++)
 		read_events(r, i);
-	pql_query(r->profiles, &r->args, PLAN, take_profile, r);
+	leave_the_others(r);
+	users = the_others(r);
+	if (users != NULL)
+	{
+		r->args.value[USERS_ARG] = PointerGetDatum(users);
+		pql_query(r->profiles, &r->args, PLAN, take_profile, r);
+	}
 	if (!r->model->per_trial)
 		judge_the_rest(r);
 	tell_the_rest(r);

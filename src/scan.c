@@ -127,6 +127,8 @@ take_row(PqlScan *scan, const PqlShape *shape, HeapTupleHeader tuple)
 	}
 	id = pql_field_text(shape->type[PQL_USER_ID], fields[PQL_USER_ID], &length);
 	pql_key_make(&row->key, id, length);
+	if (unlikely(scan->aliases != NULL))
+		pql_aliases_follow(scan->aliases, &row->key);
 	__builtin_prefetch(pql_population_home(scan->population, &row->key));
 	event->properties = (struct varlena *) unconstify(char *, fields[PQL_PROPERTIES]);
 	event->values = NULL;

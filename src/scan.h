@@ -18,8 +18,9 @@ typedef struct PqlScan
 	PqlPopulation *population;
 	Snapshot snapshot;
 	int64 as_of;
-	int64 known_at; /* only rows loaded by then; PQL_NEVER: all */
-	bool open;      /* users of whom only events are known are let in */
+	int64 known_at;            /* only rows loaded by then; PQL_NEVER: all */
+	bool open;                 /* users of whom only events are known are let in */
+	const PqlAliases *aliases; /* ids that mean somebody else, or NULL */
 	MemoryContext scratch;
 
 	/* set by pql_scan_begin */

@@ -108,6 +108,7 @@ typedef struct Job
 	char *keys;
 	char *profiles;
 	char *lists;
+	char *aliases;
 	int nsources;
 	JobSource *sources;
 	int nleaves;
@@ -164,6 +165,7 @@ pack_job(const Job *job, StringInfo out)
 	pack_text(out, job->keys);
 	pack_text(out, job->profiles);
 	pack_text(out, job->lists);
+	pack_text(out, job->aliases);
 	pq_sendint32(out, job->nsources);
 	for (int i = 0; i < job->nsources; i++)
 	{
@@ -207,6 +209,7 @@ unpack_job(const void *packed, Size size)
 	job->keys = unpack_bytes(&in);
 	job->profiles = unpack_bytes(&in);
 	job->lists = unpack_bytes(&in);
+	job->aliases = unpack_bytes(&in);
 	job->nsources = pq_getmsgint(&in, 4);
 	job->sources = palloc0(Max(1, job->nsources) * sizeof(JobSource));
 	for (int i = 0; i < job->nsources; i++)
@@ -256,6 +259,7 @@ typedef struct Work
 	PqlModel *model;
 	PqlArena *arena;
 	PqlPopulation *population;
+	PqlAliases *aliases;           /* or NULL */
 	PqlPopulation *passing;        /* where gates are asked first: whom they let through */
 	Tuplestorestate *passing_rows; /* and their profiles */
 	TupleTableSlot *passing_slot;
@@ -1138,6 +1142,16 @@ one_pass(Work *w)
 	w->low = high;
 }
 
+static void
+take_alias(void *state, TupleTableSlot *slot)
+{
+	text *alias = DatumGetTextPP(slot->tts_values[0]);
+	text *person = DatumGetTextPP(slot->tts_values[1]);
+
+	pql_aliases_add(state, VARDATA_ANY(alias), VARSIZE_ANY_EXHDR(alias), VARDATA_ANY(person),
+					VARSIZE_ANY_EXHDR(person));
+}
+
 /* All that a process does, from the job to its last row. */
 static int
 work(Work *w)
@@ -1157,6 +1171,12 @@ work(Work *w)
 	{
 		w->lists = pql_list_entries();
 		pql_query(w->job->lists, NULL, PQL_PLAN_ALONE, pql_take_list_entry, w->lists);
+	}
+	if (w->job->aliases != NULL)
+	{
+		w->aliases = pql_aliases_new();
+		pql_query(w->job->aliases, NULL, PQL_PLAN_ALONE, take_alias, w->aliases);
+		w->scan.aliases = w->aliases;
 	}
 	open_leaves(w);
 	w->words = pql_verdict_words(w->model);
@@ -1375,6 +1395,7 @@ take_queries(void *state, TupleTableSlot *slot)
 	job->keys = text_or_null(slot, 1);
 	job->profiles = text_or_null(slot, 2);
 	job->lists = text_or_null(slot, 3);
+	job->aliases = text_or_null(slot, 4);
 	MemoryContextSwitchTo(old);
 }
 
@@ -1401,7 +1422,9 @@ read_queries(Job *job)
 
 	pql_arg(&args, JSONBOID, JsonbPGetDatum(job->document), false);
 	pql_arg(&args, TIMESTAMPTZOID, TimestampTzGetDatum(job->known_at), job->known_at == PQL_NEVER);
-	pql_query("SELECT q.signups, q.keys, q.profiles, q.lists FROM pql.population_queries($1, $2) q",
+	pql_arg(&args, TIMESTAMPTZOID, TimestampTzGetDatum(job->as_of), false);
+	pql_query("SELECT q.signups, q.keys, q.profiles, q.lists, q.aliases "
+			  "FROM pql.population_queries($1, $2, NULL, $3) q",
 			  &args, PQL_PLAN_AS_EVER, take_queries, job);
 	pql_arg(&args, OIDOID, (Datum) 0, false);
 	for (int i = 0; i < job->nsources; i++)
@@ -1410,21 +1433,21 @@ read_queries(Job *job)
 
 		if (g.source->source->obstacle == NULL)
 			continue;
-		args.value[2] = ObjectIdGetDatum(g.source->relation);
-		pql_query("SELECT pql.gather_query($1, $2, $3)", &args, PQL_PLAN_AS_EVER, take_gather_query,
-				  &g);
+		args.value[3] = ObjectIdGetDatum(g.source->relation);
+		pql_query("SELECT pql.gather_query($1, $2, $4, $3)", &args, PQL_PLAN_AS_EVER,
+				  take_gather_query, &g);
 	}
 }
 
 /*
  * The tables to scan. What releases a hold may be left out at first when an index finds the rows of
- * the few who need it, and not every event is wanted for something else.
+ * the few who need it, by one id each, and not every event is wanted for something else.
  */
 static void
 read_leaves(Job *job, const PqlModel *model)
 {
 	job->lean = model->hold.defined && !job->detail && !job->gather && !job->any_gathered &&
-				pql_model_lean(job->document)->nany == 0;
+				job->aliases == NULL && pql_model_lean(job->document)->nany == 0;
 	for (int i = 0; i < job->nsources; i++)
 	{
 		const PqlSource *source = job->sources[i].source;
@@ -1573,11 +1596,11 @@ do_job(Job *job, text *model, ReturnSetInfo *result)
 		return;
 	}
 	read_sources(job, w->model);
+	read_queries(job);
 	read_leaves(job, w->model);
 	w->model = model_for(job);
 	job->skip_gated = job->skip_gated && pql_gates_on_facts(w->model);
 	read_repeats(job);
-	read_queries(job);
 
 	job->workers = workers_for(job);
 	pack_job(job, &packed);

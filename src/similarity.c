@@ -220,20 +220,39 @@ compare_rows(Matcher *m, const Row *a, const Row *b, float8 *weight, float8 *sum
 	return *sum >= m->threshold;
 }
 
+static text *
+word_text(const PqlWord *w)
+{
+	text *said = palloc(VARHDRSZ + w->n * pg_database_encoding_max_length() + 1);
+
+	SET_VARSIZE(said, VARHDRSZ + pg_wchar2mb_with_len(w->letter, VARDATA(said), w->n));
+	return said;
+}
+
 static void
 give_pair(Matcher *m, const Row *a, const Row *b, const float8 *weight, float8 sum)
 {
-	Datum values[4];
-	bool nulls[4] = {false, false, false, false};
+	Datum values[5];
+	bool nulls[5] = {false, false, false, false, false};
 	Datum weights[MOST_FIELDS];
+	Datum same[MOST_FIELDS];
+	bool differs[MOST_FIELDS];
+	int n = m->nfields;
 
-	for (int i = 0; i < m->nfields; i++)
+	for (int i = 0; i < n; i++)
+	{
 		weights[i] = Float8GetDatum(weight[i]);
+		differs[i] =
+			a->value[i] == NULL || b->value[i] == NULL || !same_word(a->value[i], b->value[i]);
+		same[i] = differs[i] ? (Datum) 0 : PointerGetDatum(word_text(a->value[i]));
+	}
 	values[0] = PointerGetDatum(a->id);
 	values[1] = PointerGetDatum(b->id);
 	values[2] = Float8GetDatum(sum);
 	values[3] = PointerGetDatum(construct_array(weights, m->nfields, FLOAT8OID, sizeof(float8),
 												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[4] = PointerGetDatum(
+		construct_md_array(same, differs, 1, &n, (int[]){1}, TEXTOID, -1, false, TYPALIGN_INT));
 	tuplestore_putvalues(m->result->setResult, m->result->setDesc, values, nulls);
 }
 
@@ -378,9 +397,9 @@ read_fields(Matcher *m, FunctionCallInfo fcinfo)
 
 /*
  * pql.matching_pairs(rows text, compare text[], m float8[], u float8[], swaps_with int[],
- * window_rows int, threshold float8) → table(a text, b text, score float8, weights float8[]),
- * strict: pairs of rows that follow within a window of one key, and whose fields agree by so many
- * bits.
+ * window_rows int, threshold float8) → table(a text, b text, score float8, weights float8[], same
+ * text[]), strict: pairs of rows that follow within a window of one key, and whose fields agree by
+ * so many bits.
  */
 PG_FUNCTION_INFO_V1(pql_matching_pairs);
 Datum

@@ -115,7 +115,7 @@ BEGIN
 		SELECT s.user_id, s.started_at, pql.gather($1, e.occurred_at, e.event, e.properties, s.started_at)
 		FROM pql.subject_at((SELECT i.per_trial FROM pql.model_info($1) i), $2, $3, $4) s
 		JOIN (%s) e ON e.user_id = s.user_id AND e.occurred_at <= $2 AND (s.started_at IS NULL OR e.occurred_at >= s.started_at) AND (s.next_start IS NULL OR e.occurred_at < s.next_start)
-		GROUP BY s.user_id, s.started_at$q$, pql.event_query(known_at, people)) USING doc, as_of, known_at, people;
+		GROUP BY s.user_id, s.started_at$q$, pql.event_query(known_at, people, '{}', as_of)) USING doc, as_of, known_at, people;
 END
 $$;
 COMMENT ON FUNCTION pql.member_evidence(text, timestamptz, timestamptz, text[]) IS 'Evidence of everybody by a model of members, or of some people. started_at NULL: the start is not known.';
@@ -285,7 +285,7 @@ RETURNS TABLE (user_id text, account_id text, started_at timestamptz, status tex
 	tier text, signals text[], exclusions text[], qualified_at timestamptz, next_change_at timestamptz, explanation jsonb,
 	evidence pql.evidence, seen_until timestamptz, rev int, new_state boolean, new_verdict boolean, new_score boolean, changed_at timestamptz,
 	status_before text, reread boolean, gone boolean, waits_for text,
-	started_on date, ends_at timestamptz, converted_at timestamptz, activated_at timestamptz, sustained_at timestamptz)
+	started_on date, ends_at timestamptz, converted_at timestamptz, activated_at timestamptz, sustained_at timestamptz, new_contact boolean)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
 	doc CONSTANT jsonb := pql.model(model);
@@ -308,10 +308,10 @@ BEGIN
 		-- a lead will say why
 		CASE WHEN c.new_verdict AND c.status = 'qualified' THEN (SELECT v.explanation FROM pql.judge(doc, NULL, c.profile, as_of) v) END,
 		NULL::pql.evidence, NULL::timestamptz, 0, false, c.new_verdict, c.new_verdict OR c.new_course, CASE WHEN c.new_verdict THEN as_of ELSE c.changed_before END,
-		c.status_before, false, false, NULL::text, c.started_on, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz
+		c.status_before, false, false, NULL::text, c.started_on, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, NULL::timestamptz, false
 	FROM compared c
 	UNION ALL
-	SELECT b.user_id, b.account_id, b.started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, NULL, NULL, NULL, NULL, NULL, NULL
+	SELECT b.user_id, b.account_id, b.started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, true, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 	FROM before b WHERE NOT EXISTS (SELECT FROM judged j WHERE j.user_id = b.user_id);
 END
 $$;

@@ -136,8 +136,9 @@ END;
 COMMENT ON FUNCTION pql.lead_signal_words(pql.lead) IS 'The signals that a lead has met, in words, with their points: {"2 invites (3 points)"}.';
 
 CREATE FUNCTION pql.lead_facts(lead pql.lead, as_of timestamptz) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
+	persons CONSTANT text[] := pql.person_ids(ARRAY[lead.user_id], as_of);
 	p pql.person;
 	a pql.account;
 	r pql.rep;
@@ -154,7 +155,7 @@ BEGIN
 		ORDER BY f.recorded_at DESC LIMIT 1), a.employees);
 	IF a.name IS NULL OR a.employees IS NULL OR p.email IS NULL THEN
 		SELECT x.profile INTO said
-		FROM pql.profile_of((SELECT v.document FROM pql.model_version v WHERE v.model = lead.model AND v.version = lead.version), as_of, NULL, ARRAY[lead.user_id]) x
+		FROM pql.profile_of((SELECT v.document FROM pql.model_version v WHERE v.model = lead.model AND v.version = lead.version), as_of, NULL, persons) x
 		ORDER BY x.started_at = lead.started_at DESC NULLS LAST, x.started_at DESC LIMIT 1;
 	END IF;
 	RETURN jsonb_build_object(

@@ -51,7 +51,7 @@ COMMENT ON TABLE pql.crm_contact_row IS 'What pql.crm_contact shows: one row for
 COMMENT ON COLUMN pql.crm_contact_row.updated_at IS 'Of the publication that changed something of the row that is synced.';
 COMMENT ON COLUMN pql.crm_contact_row.met IS 'Signals met, at the positions of pql.crm_column; without NULLs at its end. NULL: nothing is told of any.';
 COMMENT ON COLUMN pql.crm_contact_row.due_at IS 'When it may differ though nothing happens: a suppression begins or ends.';
-COMMENT ON COLUMN pql.crm_contact_row.status IS 'The verdict''s: converted, qualified, expired, excluded, hold, monitor, gated, below; or opted_out, suppressed, unscored (no model judges the user), deleted (the person is in no table any more), forgotten.';
+COMMENT ON COLUMN pql.crm_contact_row.status IS 'The verdict''s: converted, qualified, expired, excluded, hold, monitor, gated, below; or opted_out, suppressed, unscored (no model judges the user), merged (the row of the same person under another id counts), deleted (the person is in no table any more), forgotten.';
 
 CREATE TABLE pql.crm_account_row (
 	account_id text PRIMARY KEY,
@@ -251,29 +251,24 @@ CREATE TRIGGER crm_score AFTER INSERT OR UPDATE ON pql.score FOR EACH ROW WHEN (
 CREATE TRIGGER crm_score_gone AFTER DELETE ON pql.score FOR EACH ROW WHEN (pql.is_account_key(OLD.user_id)) EXECUTE FUNCTION pql.note_crm_score();
 CREATE TRIGGER crm_rep AFTER UPDATE ON pql.rep FOR EACH ROW WHEN (OLD.crm_id IS DISTINCT FROM NEW.crm_id OR OLD.email <> NEW.email) EXECUTE FUNCTION pql.note_crm_rep();
 CREATE TRIGGER crm_routing AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pql.routing FOR EACH STATEMENT EXECUTE FUNCTION pql.note_crm_all();
+CREATE TRIGGER crm_set_aside AFTER INSERT ON pql.model_activation FOR EACH ROW WHEN (NEW.version IS NULL) EXECUTE FUNCTION pql.note_crm_all();
 CREATE TRIGGER crm_setting AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pql.crm_setting FOR EACH STATEMENT EXECUTE FUNCTION pql.note_crm_all();
 
 -- ---- what the rows say ----
 
 CREATE FUNCTION pql.crm_text(said text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT nullif(btrim(said, E' \t\r\n'), '');
-END;
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pql_crm_text';
 COMMENT ON FUNCTION pql.crm_text(text) IS 'A text without blanks around it; NULL where nothing is left, for an empty one would leave a CRM''s field as it was.';
 
 CREATE FUNCTION pql.crm_instant(at timestamptz) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT CASE WHEN at >= '0001-01-01 00:00Z' AND at < '10000-01-01 00:00Z' THEN at END;
-END;
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pql_crm_instant';
 COMMENT ON FUNCTION pql.crm_instant(timestamptz) IS 'The instant; NULL where it is infinite, or outside of the years 1 to 9999.';
 
 CREATE FUNCTION pql.crm_words(words text[]) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT nullif(array_to_string(ARRAY(SELECT replace(w, ';', ',') FROM unnest(words) w), ';'), '');
-END;
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pql_crm_words';
 COMMENT ON FUNCTION pql.crm_words(text[]) IS 'Words as the value of a multi-select picklist: joined by ;. NULL: there are none.';
 
 CREATE FUNCTION pql.crm_setting(setting text) RETURNS text[]
@@ -338,6 +333,24 @@ END
 $$;
 COMMENT ON FUNCTION pql.many(text[]) IS 'unnest, of which a plan that is made before the array is known expects a thousand rows and not ten.';
 
+CREATE FUNCTION pql.latest_trials(users text[], as_of timestamptz)
+RETURNS TABLE (user_id text, started_at timestamptz, ends_at timestamptz, plan text, mrr float8, conversion_source text, signup jsonb)
+LANGUAGE plpgsql STABLE ROWS 1000 SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF EXISTS (SELECT FROM pql.trial) AND NOT EXISTS (SELECT FROM pql.aliases(as_of, NULL, users)) THEN
+		-- looked up, one by one
+		RETURN QUERY SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.mrr, r.conversion_source, NULL::jsonb
+		FROM pql.many(users) u CROSS JOIN LATERAL (
+			SELECT x.* FROM pql.trial x WHERE x.user_id = u AND x.started_at >= '0001-01-01 00:00Z' AND x.started_at <= as_of ORDER BY x.started_at DESC LIMIT 1) r;
+	ELSE
+		-- where sign-ups start them, or people have several ids, all at once
+		RETURN QUERY SELECT DISTINCT ON (t.user_id) t.user_id, t.started_at, t.ends_at, t.plan, t.mrr, t.conversion_source, t.signup
+		FROM pql.trial_at(as_of, NULL, users) t ORDER BY t.user_id, t.started_at DESC;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION pql.latest_trials(text[], timestamptz) IS 'Each user''s trial that began last by an instant. Who has none has no row.';
+
 CREATE FUNCTION pql.crm_contacts(users text[], as_of timestamptz, stamp timestamptz) RETURNS SETOF pql.crm_contact_row
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -347,27 +360,23 @@ BEGIN ATOMIC
 		SELECT w.*, w.category = ANY (s.features) AS is_feature, w.signal = ANY (s.requests) AS is_request
 		FROM pql.model_words() w CROSS JOIN (SELECT pql.crm_setting('feature_categories') AS features, pql.crm_setting('enterprise_signals') AS requests OFFSET 0) s
 	), trials AS MATERIALIZED (
-		-- looked up, one by one; where sign-ups start them, all at once
-		SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.mrr, r.conversion_source, NULL::jsonb AS signup
-		FROM pql.many(users) u CROSS JOIN LATERAL (
-			SELECT x.* FROM pql.trial x WHERE x.user_id = u AND x.started_at >= '0001-01-01 00:00Z' AND x.started_at <= as_of ORDER BY x.started_at DESC LIMIT 1) r
-		UNION ALL
-		(SELECT DISTINCT ON (t.user_id) t.user_id, t.started_at, t.ends_at, t.plan, t.mrr, t.conversion_source, t.signup
-		FROM pql.trial_at(as_of, NULL, users) t WHERE NOT EXISTS (SELECT FROM pql.trial) ORDER BY t.user_id, t.started_at DESC)
+		SELECT t.* FROM pql.latest_trials(users, as_of) t
+	), same AS MATERIALIZED (
+		SELECT a.user_id, a.same_as FROM pql.aliases(as_of, NULL, users) a
 	), about AS MATERIALIZED (
-		SELECT u.user_id, p, s, t, l, k, p.user_id IS NOT NULL AS is_person, s.user_id IS NOT NULL AS is_scored, k.user_id IS NOT NULL AS was_there, l.lead_id IS NOT NULL AS is_lead,
+		SELECT u.user_id, u.is_alias, p, s, t, l, k, p.user_id IS NOT NULL AS is_person, s.user_id IS NOT NULL AS is_scored, k.user_id IS NOT NULL AS was_there, l.lead_id IS NOT NULL AS is_lead,
 			pql.is_undecided(l) AS undecided, l.started_at = s.started_at AS of_this_trial,
 			-- asked only where there may be one
 			CASE WHEN l.lead_id IS NOT NULL THEN pql.touch_barrier(l, as_of)
-				WHEN p.opted_out_at IS NOT NULL OR p.suppressed_at IS NOT NULL OR EXISTS (SELECT FROM pql.suppression) OR EXISTS (SELECT FROM pql.opt_out o WHERE o.user_id = u.user_id) THEN pql.contact_barrier(u.user_id, as_of) END AS barrier
-		FROM (SELECT DISTINCT x AS user_id FROM pql.many(users) x WHERE x <> '' AND NOT pql.is_account_key(x)) u
+				WHEN p.opted_out_at IS NOT NULL OR p.suppressed_at IS NOT NULL OR u.user_id IN (SELECT a.same_as FROM same a) OR EXISTS (SELECT FROM pql.suppression) OR EXISTS (SELECT FROM pql.opt_out o WHERE o.user_id = u.user_id) THEN pql.contact_barrier(u.user_id, as_of) END AS barrier
+		FROM (SELECT DISTINCT x AS user_id, x IN (SELECT a.user_id FROM same a) AS is_alias FROM pql.many(users) x WHERE x <> '' AND NOT pql.is_account_key(x)) u
 		LEFT JOIN pql.person p ON p.user_id = u.user_id
 		LEFT JOIN LATERAL (
 			SELECT v.* FROM pql.score v WHERE v.user_id = u.user_id AND v.model = (SELECT m.model FROM main m) ORDER BY v.started_at DESC LIMIT 1
 		) s ON true
 		LEFT JOIN trials t ON t.user_id = u.user_id
 		LEFT JOIN LATERAL (
-			SELECT v.* FROM pql.lead v WHERE v.user_id = u.user_id AND v.model = (SELECT m.model FROM main m) ORDER BY v.started_at DESC, v.number DESC LIMIT 1
+			SELECT v.* FROM pql.lead v WHERE v.user_id = ANY (ARRAY(SELECT a.user_id FROM same a WHERE a.same_as = u.user_id) || u.user_id) AND v.model = (SELECT m.model FROM main m) ORDER BY v.started_at DESC, v.number DESC LIMIT 1
 		) l ON true
 		LEFT JOIN pql.crm_contact_row k ON k.user_id = u.user_id
 	)
@@ -388,7 +397,7 @@ BEGIN ATOMIC
 		f.key_features,
 		f.enterprise_request,
 		(a.s).model,
-		CASE WHEN NOT a.is_person AND NOT a.is_scored AND (a.t).user_id IS NULL THEN 'deleted' WHEN (a.s).status = 'converted' THEN 'converted'
+		CASE WHEN a.is_alias THEN 'merged' WHEN NOT a.is_person AND NOT a.is_scored AND (a.t).user_id IS NULL THEN 'deleted' WHEN (a.s).status = 'converted' THEN 'converted'
 			WHEN a.barrier IN ('opted_out', 'suppressed') THEN a.barrier ELSE coalesce((a.s).status, 'unscored') END,
 		(a.s).score,
 		(a.s).potential,
@@ -424,7 +433,7 @@ BEGIN ATOMIC
 		JOIN words w ON w.model = v.model AND w.signal = ANY (v.signals)
 	) f
 	CROSS JOIN LATERAL (
-		SELECT CASE WHEN NOT a.is_person AND NOT a.is_scored AND (a.t).user_id IS NULL THEN 'deleted' WHEN a.barrier IS NOT NULL THEN a.barrier
+		SELECT CASE WHEN a.is_alias THEN 'merged' WHEN NOT a.is_person AND NOT a.is_scored AND (a.t).user_id IS NULL THEN 'deleted' WHEN a.barrier IS NOT NULL THEN a.barrier
 			WHEN pql.crm_text(coalesce((a.p).email, (a.t).signup ->> 'email')) IS NULL THEN 'no_email' END AS reason
 	) b
 	CROSS JOIN LATERAL (
@@ -474,7 +483,7 @@ BEGIN ATOMIC
 		FROM pql.crm_contact_row c
 		LEFT JOIN pql.crm_usage g ON g.user_id = c.user_id
 		CROSS JOIN LATERAL (SELECT (c.signed_up_at AT TIME ZONE 'UTC')::date AS joined_on) j
-		WHERE c.account_id = x.account_id AND c.status NOT IN ('deleted', 'forgotten')
+		WHERE c.account_id = x.account_id AND c.status NOT IN ('deleted', 'forgotten', 'merged')
 	) m
 	WHERE a.account_id IS NOT NULL OR m.users > 0 OR k.account_id IS NOT NULL;
 END;
@@ -647,20 +656,25 @@ BEGIN
 	SELECT of_users || coalesce(array_agg(DISTINCT t.user_id) FILTER (WHERE t.user_id IS NOT NULL), '{}'), coalesce(array_agg(DISTINCT t.account_id) FILTER (WHERE t.account_id IS NOT NULL), '{}'),
 		coalesce(bool_or(t.user_id IS NULL AND t.account_id IS NULL), false)
 	INTO of_users, of_accounts, everybody FROM taken t;
-	of_users := ARRAY(SELECT u FROM unnest(of_users) u UNION SELECT r.user_id FROM pql.crm_contact_row r WHERE r.due_at <= as_of
-		UNION SELECT p.user_id FROM pql.person p WHERE everybody UNION SELECT s.user_id FROM pql.score s WHERE everybody UNION SELECT r.user_id FROM pql.crm_contact_row r WHERE everybody);
+	-- apart, for what is planned for nothing takes longer than what there is to do
+	IF everybody THEN
+		of_users := of_users || ARRAY(SELECT p.user_id FROM pql.person p UNION SELECT s.user_id FROM pql.score s UNION SELECT r.user_id FROM pql.crm_contact_row r);
+		of_accounts := of_accounts || ARRAY(SELECT a.account_id FROM pql.account a UNION SELECT r.account_id FROM pql.crm_account_row r);
+	END IF;
+	of_users := ARRAY(SELECT DISTINCT u FROM unnest(of_users || ARRAY(SELECT r.user_id FROM pql.crm_contact_row r WHERE r.due_at <= as_of)) u);
 	-- the accounts that they leave, and those that they come to
-	of_accounts := ARRAY(SELECT a FROM unnest(of_accounts) a UNION SELECT r.account_id FROM pql.crm_account_row r WHERE r.due_at <= as_of
-		UNION SELECT a.account_id FROM pql.account a WHERE everybody UNION SELECT r.account_id FROM pql.crm_account_row r WHERE everybody
-		UNION SELECT r.account_id FROM pql.many(of_users) u JOIN pql.crm_contact_row r ON r.user_id = u WHERE r.account_id IS NOT NULL);
+	of_accounts := of_accounts || ARRAY(SELECT r.account_id FROM pql.crm_account_row r WHERE r.due_at <= as_of)
+		|| ARRAY(SELECT r.account_id FROM pql.many(of_users) u JOIN pql.crm_contact_row r ON r.user_id = u WHERE r.account_id IS NOT NULL);
 	-- what told the CRM that somebody is forgotten has been there long enough
 	DELETE FROM pql.crm_contact_row r WHERE r.due_at <= as_of AND r.status = 'forgotten';
 	stamp := pql.next_publication();
 	FOR i IN 0 .. (cardinality(of_users) - 1) / most LOOP
 		PERFORM pql.write_contacts(of_users[i * most + 1:(i + 1) * most], as_of, stamp);
-		PERFORM pql.write_tasks(of_users[i * most + 1:(i + 1) * most], stamp);
+		IF EXISTS (SELECT FROM pql.lead l WHERE l.user_id = ANY (of_users[i * most + 1:(i + 1) * most])) THEN
+			PERFORM pql.write_tasks(of_users[i * most + 1:(i + 1) * most], stamp);
+		END IF;
 	END LOOP;
-	of_accounts := ARRAY(SELECT a FROM unnest(of_accounts) a UNION SELECT r.account_id FROM pql.many(of_users) u JOIN pql.crm_contact_row r ON r.user_id = u WHERE r.account_id IS NOT NULL);
+	of_accounts := ARRAY(SELECT DISTINCT a FROM unnest(of_accounts || ARRAY(SELECT r.account_id FROM pql.crm_contact_row r WHERE r.updated_at = stamp AND r.account_id IS NOT NULL)) a);
 	FOR i IN 0 .. (cardinality(of_accounts) - 1) / most LOOP
 		PERFORM pql.write_accounts(of_accounts[i * most + 1:(i + 1) * most], as_of, stamp);
 	END LOOP;

@@ -118,7 +118,7 @@ COMMENT ON VIEW pql.same_link IS 'Links within a class, undone ones included, fr
 CREATE FUNCTION pql.identities_at(as_of timestamptz, known_at timestamptz DEFAULT NULL)
 RETURNS TABLE (kind text, id text, representative_kind text, representative_id text, since timestamptz, shared_by text)
 -- it is about everybody: nobody is joined one by one
-LANGUAGE sql STABLE SET jit = off SET enable_nestloop = off
+LANGUAGE sql STABLE PARALLEL SAFE SET jit = off SET enable_nestloop = off
 BEGIN ATOMIC
 	WITH known AS MATERIALIZED (
 		SELECT l.kind, l.id, l.other_kind, l.other_id, l.recorded_at, l.undone_at IS NULL OR l.undone_at > as_of AS holds
@@ -185,10 +185,34 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF cardinality(users) > 0 THEN
 		PERFORM pql.mark(users, '-infinity', 'identity');
+		IF pql.asks_for('account.members') THEN
+			-- how many an account has is a fact of all of them, and another row may speak for a person now
+			PERFORM pql.mark(pql.colleagues(users), 'infinity', 'identity');
+		END IF;
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION pql.identities_changed(text[]) IS 'Called after every change of who is whom with the users (and visitors) it affects: who is represented by another than before, and who represents or represented them. They are judged anew by the next refresh. NULL, none: nothing.';
+COMMENT ON FUNCTION pql.identities_changed(text[]) IS 'Called after every change of who is whom with the users (and visitors) it affects: who is represented by another than before, and who represents or represented them. They are judged anew by the next refresh, all their events read. NULL, none: nothing.';
+
+CREATE FUNCTION pql.follow_people() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	-- a row decides whose id a visitor's is, and whose row speaks for whom
+	IF EXISTS (SELECT FROM pql.link) THEN
+		PERFORM pql.identities_changed(ARRAY(
+			SELECT DISTINCT m.id FROM touched t
+			CROSS JOIN LATERAL (SELECT i.representative_kind, i.representative_id FROM pql.identity i WHERE i.kind IN ('user', 'visitor') AND i.id = t.user_id OFFSET 0) i
+			CROSS JOIN LATERAL (SELECT o.id FROM pql.identity o WHERE o.representative_kind = i.representative_kind AND o.representative_id = i.representative_id AND o.kind IN ('user', 'visitor') OFFSET 0) m));
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION pql.follow_people() IS 'Trigger of pql.person, once a statement: rows that come, go or change are of interest to all other ids of the same persons.';
+REVOKE ALL ON FUNCTION pql.follow_people() FROM PUBLIC;
+
+CREATE TRIGGER identities_follow_new AFTER INSERT ON pql.person REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION pql.follow_people();
+CREATE TRIGGER identities_follow_changed AFTER UPDATE ON pql.person REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION pql.follow_people();
+CREATE TRIGGER identities_follow_removed AFTER DELETE ON pql.person REFERENCING OLD TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION pql.follow_people();
 
 CREATE FUNCTION pql.affected_users(kinds text[], ids text[]) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -438,13 +462,13 @@ CREATE VIEW pql.alias AS
 SELECT i.id AS user_id, i.representative_id AS same_as
 FROM pql.identity i
 WHERE i.representative_kind = 'user' AND i.id <> i.representative_id
-	AND (i.kind = 'user' OR i.kind = 'visitor'
-		-- who is a user by that id keeps it
-		AND NOT EXISTS (SELECT FROM pql.identity u WHERE u.kind = 'user' AND u.id = i.id) AND NOT EXISTS (SELECT FROM pql.person p WHERE p.user_id = i.id));
+	AND i.kind IN ('user', 'visitor')
+	-- who is a user by that id keeps it
+	AND (i.kind = 'user' OR NOT EXISTS (SELECT FROM pql.identity u WHERE u.kind = 'user' AND u.id = i.id) AND NOT EXISTS (SELECT FROM pql.person p WHERE p.user_id = i.id));
 COMMENT ON VIEW pql.alias IS 'Whose events are another''s: ids of users, and of visitors, as events may have them, and the user who represents the same person. Only ids that differ; everybody else is who they are.';
 
 CREATE FUNCTION pql.alias_at(as_of timestamptz, known_at timestamptz DEFAULT NULL) RETURNS TABLE (user_id text, same_as text)
-LANGUAGE sql STABLE SET jit = off
+LANGUAGE sql STABLE PARALLEL SAFE SET jit = off
 BEGIN ATOMIC
 	WITH identity AS MATERIALIZED (SELECT * FROM pql.identities_at(as_of, known_at))
 	SELECT i.id, i.representative_id
@@ -454,6 +478,117 @@ BEGIN ATOMIC
 			AND NOT EXISTS (SELECT FROM identity u WHERE u.kind = 'user' AND u.id = i.id) AND NOT EXISTS (SELECT FROM pql.person p WHERE p.user_id = i.id));
 END;
 COMMENT ON FUNCTION pql.alias_at(timestamptz, timestamptz) IS 'pql.alias by the links known at an instant (and loaded by known_at). Goes through all links: for backtests, not for every row. NULL as_of: no rows.';
+
+CREATE FUNCTION pql.aliases(as_of timestamptz DEFAULT NULL, known_at timestamptz DEFAULT NULL, users text[] DEFAULT NULL) RETURNS TABLE (user_id text, same_as text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM pql.link) THEN
+		RETURN;
+	END IF;
+	IF known_at IS NULL AND (as_of IS NULL OR as_of >= (SELECT max(r.as_of) FROM pql.run r)) THEN
+		IF users IS NULL THEN
+			RETURN QUERY SELECT a.user_id, a.same_as FROM pql.alias a;
+		ELSE
+			-- looked up, one by one (OFFSET 0), and whatever statistics say
+			RETURN QUERY SELECT a.user_id, a.same_as
+				FROM (SELECT DISTINCT coalesce(o.same_as, u.id) AS id FROM unnest(users) u (id) LEFT JOIN LATERAL (SELECT x.same_as FROM pql.alias x WHERE x.user_id = u.id OFFSET 0) o ON true) p
+				CROSS JOIN LATERAL (SELECT x.user_id, x.same_as FROM pql.alias x WHERE x.same_as = p.id OFFSET 0) a;
+		END IF;
+	ELSE
+		RETURN QUERY WITH known AS MATERIALIZED (SELECT x.user_id, x.same_as FROM pql.alias_at(aliases.as_of, aliases.known_at) x)
+			SELECT k.user_id, k.same_as FROM known k
+			WHERE users IS NULL OR k.same_as = ANY (users) OR k.same_as IN (SELECT o.same_as FROM known o WHERE o.user_id = ANY (users));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION pql.aliases(timestamptz, timestamptz, text[]) IS 'The aliases by which models judge as of an instant: pql.alias from the last refresh on (or as_of NULL), before it those by the links known then; with known_at, and loaded by then. users: only those of the persons whom these ids mean.';
+
+CREATE FUNCTION pql.ids_of(users text[], as_of timestamptz DEFAULT NULL, known_at timestamptz DEFAULT NULL) RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF users IS NULL OR NOT EXISTS (SELECT FROM pql.link) THEN
+		RETURN users;
+	END IF;
+	RETURN ARRAY(SELECT u FROM unnest(users) u UNION SELECT x FROM pql.aliases(as_of, known_at, users) a CROSS JOIN LATERAL (VALUES (a.user_id), (a.same_as)) v (x));
+END
+$$;
+COMMENT ON FUNCTION pql.ids_of(text[], timestamptz, timestamptz) IS 'These ids and all others of the same persons (pql.aliases). NULL: NULL.';
+
+CREATE FUNCTION pql.person_ids(users text[], as_of timestamptz DEFAULT NULL, known_at timestamptz DEFAULT NULL) RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF users IS NULL OR NOT EXISTS (SELECT FROM pql.link) THEN
+		RETURN users;
+	END IF;
+	RETURN ARRAY(SELECT DISTINCT coalesce(a.same_as, u.id) FROM unnest(users) u (id) LEFT JOIN pql.aliases(as_of, known_at, users) a ON a.user_id = u.id);
+END
+$$;
+COMMENT ON FUNCTION pql.person_ids(text[], timestamptz, timestamptz) IS 'The ids under which the persons whom these ids mean are judged, each once: of an alias the user who represents the person, else the id itself. NULL: NULL.';
+
+-- ---- what is said of one person under several ids ----
+
+CREATE FUNCTION pql.merged_people(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
+RETURNS TABLE (user_id text, own_id text, account_id text, signed_up_at timestamptz, paid_at timestamptz, opted_out_at timestamptz, suppressed_at timestamptz)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM pql.link) THEN
+		RETURN;
+	END IF;
+	RETURN QUERY
+	WITH alias AS MATERIALIZED (SELECT a.user_id, a.same_as FROM pql.aliases(merged_people.as_of, merged_people.known_at, only_users) a)
+	SELECT i.same_as, (array_agg(p.user_id ORDER BY i.place, p.user_id COLLATE "C"))[1], (array_agg(p.account_id ORDER BY i.place, p.user_id COLLATE "C"))[1],
+		min(p.signed_up_at), min(p.paid_at), min(p.opted_out_at), min(p.suppressed_at)
+	FROM (SELECT a.user_id, a.same_as, 1 AS place FROM alias a UNION ALL SELECT DISTINCT a.same_as, a.same_as, 0 FROM alias a) i
+	JOIN pql.person p ON p.user_id = i.user_id
+	GROUP BY i.same_as;
+END
+$$;
+COMMENT ON FUNCTION pql.merged_people(timestamptz, timestamptz, text[]) IS 'Of persons with several ids: whose row of pql.person speaks for them (own_id: their own, else that of the first alias that has one), its account, and the earliest of the instants that any of their rows has. So nobody who opted out under one id is written to under another.';
+
+CREATE FUNCTION pql.people_at(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
+RETURNS TABLE (user_id text, own_id text, account_id text, signed_up_at timestamptz, paid_at timestamptz, opted_out_at timestamptz, suppressed_at timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT p.user_id, p.user_id, p.account_id, p.signed_up_at, p.paid_at, p.opted_out_at, p.suppressed_at
+	FROM pql.person p
+	WHERE (only_users IS NULL OR p.user_id = ANY (only_users))
+		-- NOT IN: once for all, and the rows may still be looked up
+		AND p.user_id NOT IN (SELECT v.id FROM pql.aliases(as_of, known_at, only_users) a CROSS JOIN LATERAL (VALUES (a.user_id), (a.same_as)) v (id))
+	UNION ALL
+	SELECT m.user_id, m.own_id, m.account_id, m.signed_up_at, m.paid_at, m.opted_out_at, m.suppressed_at
+	FROM pql.merged_people(as_of, known_at, only_users) m;
+END;
+COMMENT ON FUNCTION pql.people_at(timestamptz, timestamptz, text[]) IS 'People as they are judged, one row each, whatever ids they have: as pql.person has them now, of persons with several ids by pql.merged_people. only_users: the ids under which they are judged (pql.person_ids).';
+
+CREATE FUNCTION pql.merged_trials(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL) RETURNS SETOF pql.trial
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM pql.link) THEN
+		RETURN;
+	END IF;
+	RETURN QUERY
+	WITH alias AS MATERIALIZED (SELECT a.user_id, a.same_as FROM pql.aliases(merged_trials.as_of, merged_trials.known_at, only_users) a)
+	SELECT DISTINCT ON (i.same_as, t.started_at) i.same_as, t.started_at, t.ends_at, t.plan, t.converted_at, t.mrr, t.conversion_source, t.followed_at
+	FROM (SELECT a.user_id, a.same_as, 1 AS place FROM alias a UNION ALL SELECT DISTINCT a.same_as, a.same_as, 0 FROM alias a) i
+	JOIN pql.trial t ON t.user_id = i.user_id
+	ORDER BY i.same_as, t.started_at, i.place, t.user_id COLLATE "C";
+END
+$$;
+COMMENT ON FUNCTION pql.merged_trials(timestamptz, timestamptz, text[]) IS 'Trials of persons with several ids, under the id by which they are judged. Of two that started at one instant that of this id counts, else that of the first alias.';
+
+CREATE FUNCTION pql.trials_at(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
+RETURNS TABLE (user_id text, started_at timestamptz, ends_at timestamptz, plan text, converted_at timestamptz, mrr float8, conversion_source text)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT t.user_id, t.started_at, t.ends_at, t.plan, t.converted_at, t.mrr, t.conversion_source
+	FROM pql.trial t
+	WHERE (only_users IS NULL OR t.user_id = ANY (only_users))
+		AND t.user_id NOT IN (SELECT v.id FROM pql.aliases(as_of, known_at, only_users) a CROSS JOIN LATERAL (VALUES (a.user_id), (a.same_as)) v (id))
+	UNION ALL
+	SELECT m.user_id, m.started_at, m.ends_at, m.plan, m.converted_at, m.mrr, m.conversion_source
+	FROM pql.merged_trials(as_of, known_at, only_users) m;
+END;
+COMMENT ON FUNCTION pql.trials_at(timestamptz, timestamptz, text[]) IS 'Trials as they are judged: pql.trial, those of aliases under the id by which the person is judged. Arguments as those of pql.people_at.';
 
 CREATE VIEW pql.identity_conflict AS
 SELECT i.kind, i.id, i.shared_by, count(DISTINCT l.other_id) AS linked, pql.most_linked(i.kind, i.id, k.most) AS most,

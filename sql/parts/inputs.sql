@@ -108,6 +108,7 @@ CREATE TABLE pql.fact (
 	recorded_at timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (subject, name, recorded_at)
 );
+CREATE INDEX fact_of_account ON pql.fact ((value #>> '{}')) WHERE name = 'person.account_id';
 COMMENT ON TABLE pql.fact IS 'History of facts that changed, or whose source gives them a time.';
 COMMENT ON COLUMN pql.fact.subject IS 'user_id for person.*, trial.* and lead.*; account_id for account.*.';
 COMMENT ON COLUMN pql.fact.name IS 'Dotted: account.employees, person.title, lead.disposition …';

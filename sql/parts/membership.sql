@@ -146,3 +146,53 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION pql.undo_account(text, text, timestamptz, text) IS 'Takes the account away again that pql.derive_accounts gave somebody, from an instant on, and returns it. It is not derived again; another may be. ERROR: it was not derived, no reason.';
+
+-- ---- by refresh ----
+
+CREATE TABLE pql.identity_following (
+	every interval NOT NULL CHECK (every >= interval '0'),
+	followed_at timestamptz NOT NULL DEFAULT '-infinity',
+	failure text,
+	only_one int PRIMARY KEY DEFAULT 1 CHECK (only_one = 1)
+);
+COMMENT ON TABLE pql.identity_following IS 'No row: links are collected, and accounts derived, when somebody calls pql.collect_links and pql.derive_accounts. One row: by refresh as well. Written by pql.follow_identities.';
+COMMENT ON COLUMN pql.identity_following.every IS 'How much time there is between, at least; 0: each refresh does it.';
+COMMENT ON COLUMN pql.identity_following.followed_at IS 'The as_of of the last refresh that did.';
+COMMENT ON COLUMN pql.identity_following.failure IS 'Why the last one could not; NULL: it could.';
+SELECT pg_catalog.pg_extension_config_dump('pql.identity_following', '');
+
+CREATE FUNCTION pql.follow_identities(every interval DEFAULT '1 hour') RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF follow_identities.every < interval '0' THEN
+		RAISE EXCEPTION 'every is negative'
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write for example pql.follow_identities(''1 hour''); NULL ends it.';
+	END IF;
+	DELETE FROM pql.identity_following f WHERE follow_identities.every IS NULL;
+	INSERT INTO pql.identity_following AS f (every) SELECT follow_identities.every WHERE follow_identities.every IS NOT NULL
+	ON CONFLICT (only_one) DO UPDATE SET every = EXCLUDED.every;
+END
+$$;
+COMMENT ON FUNCTION pql.follow_identities(interval) IS 'From now on refresh finds links and derives accounts (pql.collect_links, pql.derive_accounts) before it judges, when so much time has passed since the last time; 0: each time. NULL: no longer. Negative: an ERROR. Reads all people and accounts, and of events what was loaded since.';
+
+CREATE FUNCTION pql.follow_identities_at(as_of timestamptz) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	message text;
+BEGIN
+	IF NOT EXISTS (SELECT FROM pql.identity_following f WHERE f.followed_at + f.every <= as_of) THEN
+		RETURN NULL;
+	END IF;
+	BEGIN
+		PERFORM pql.collect_links(as_of);
+		PERFORM pql.derive_accounts(as_of);
+	EXCEPTION WHEN OTHERS THEN
+		-- who is whom is as it was, and everybody is judged all the same
+		message := SQLERRM;
+	END;
+	UPDATE pql.identity_following f SET failure = message, followed_at = CASE WHEN message IS NULL THEN as_of ELSE f.followed_at END
+	WHERE message IS NULL OR f.failure IS DISTINCT FROM message;
+	RETURN 'identities: ' || message;
+END
+$$;
+COMMENT ON FUNCTION pql.follow_identities_at(timestamptz) IS 'What pql.follow_identities asks of a refresh. Returns what went wrong; NULL: nothing.';

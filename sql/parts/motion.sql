@@ -18,23 +18,25 @@ CREATE FUNCTION pql.contact_barrier(user_id text, as_of timestamptz DEFAULT now(
 LANGUAGE sql STABLE
 BEGIN ATOMIC
 	SELECT CASE
-		WHEN EXISTS (SELECT FROM pql.person p WHERE p.user_id = contact_barrier.user_id AND p.suppressed_at <= as_of) OR EXISTS (SELECT FROM pql.suppression) AND pql.is_listed(contact_barrier.user_id, as_of) THEN 'suppressed'
-		WHEN EXISTS (SELECT FROM pql.person p WHERE p.user_id = contact_barrier.user_id AND p.opted_out_at <= as_of)
-			OR EXISTS (SELECT FROM pql.opt_out o WHERE o.user_id = contact_barrier.user_id AND o.opted_out_at <= as_of AND (o.opted_in_at <= as_of) IS NOT TRUE) THEN 'opted_out' END;
+		WHEN EXISTS (SELECT FROM pql.person p WHERE p.user_id = ANY (w.ids) AND p.suppressed_at <= as_of) OR EXISTS (SELECT FROM pql.suppression) AND EXISTS (SELECT FROM unnest(w.ids) i WHERE pql.is_listed(i, as_of)) THEN 'suppressed'
+		WHEN EXISTS (SELECT FROM pql.person p WHERE p.user_id = ANY (w.ids) AND p.opted_out_at <= as_of)
+			OR EXISTS (SELECT FROM pql.opt_out o WHERE o.user_id = ANY (w.ids) AND o.opted_out_at <= as_of AND (o.opted_in_at <= as_of) IS NOT TRUE) THEN 'opted_out' END
+	FROM (SELECT pql.ids_of(ARRAY[contact_barrier.user_id]) AS ids OFFSET 0) w;
 END;
-COMMENT ON FUNCTION pql.contact_barrier(text, timestamptz) IS 'Why nobody may write to a person: opted_out or suppressed; NULL: one may.';
+COMMENT ON FUNCTION pql.contact_barrier(text, timestamptz) IS 'Why nobody may write to a person, whichever of their ids says so: opted_out or suppressed; NULL: one may.';
 
 CREATE FUNCTION pql.opt_in(user_id text, as_of timestamptz DEFAULT now()) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	was CONSTANT boolean := coalesce(pql.contact_barrier(user_id, as_of) = 'opted_out', false);
+	ids CONSTANT text[] := pql.ids_of(ARRAY[user_id]);
 BEGIN
-	UPDATE pql.opt_out o SET opted_in_at = as_of WHERE o.user_id = opt_in.user_id AND o.opted_out_at <= as_of AND o.opted_in_at IS NULL;
-	UPDATE pql.person p SET opted_out_at = NULL WHERE p.user_id = opt_in.user_id AND p.opted_out_at <= as_of;
+	UPDATE pql.opt_out o SET opted_in_at = as_of WHERE o.user_id = ANY (ids) AND o.opted_out_at <= as_of AND o.opted_in_at IS NULL;
+	UPDATE pql.person p SET opted_out_at = NULL WHERE p.user_id = ANY (ids) AND p.opted_out_at <= as_of;
 	RETURN was;
 END
 $$;
-COMMENT ON FUNCTION pql.opt_in(text, timestamptz) IS 'The person asked to be written to again. Returns false when they had not opted out.';
+COMMENT ON FUNCTION pql.opt_in(text, timestamptz) IS 'The person asked to be written to again, under whichever id. Returns false when they had not opted out.';
 
 CREATE FUNCTION pql.scoring_points(model text) RETURNS TABLE (signal text, points int)
 LANGUAGE sql STABLE
@@ -62,7 +64,7 @@ BEGIN ATOMIC
 	SELECT pql.conversion_details(of_lead, s.converted_at, s.plan, s.mrr, s.conversion_source)
 	FROM pql.model_version v
 	CROSS JOIN LATERAL pql.model_info(v.document) i
-	CROSS JOIN LATERAL pql.subject_at(i.per_trial, as_of, NULL, ARRAY[(of_lead).user_id]) s
+	CROSS JOIN LATERAL pql.subject_at(i.per_trial, as_of, NULL, (SELECT pql.person_ids(ARRAY[(of_lead).user_id], as_of))) s
 	WHERE v.model = (of_lead).model AND v.version = (of_lead).version AND coalesce(s.started_at, '-infinity') = (of_lead).started_at AND s.converted_at <= as_of;
 END;
 COMMENT ON FUNCTION pql.lead_conversion(pql.lead, timestamptz) IS 'The conversion of a lead''s trial, as it goes into the log; NULL: there is none.';

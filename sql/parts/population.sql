@@ -50,7 +50,19 @@ END
 $$;
 COMMENT ON FUNCTION pql.fact_expression(text, boolean) IS 'Where a fact stands in pql''s tables, as an expression; NULL when only attributes may have it. default_only: what holds when neither column nor attribute says it.';
 
-CREATE FUNCTION pql.population_queries(model jsonb, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, OUT signups text, OUT keys text, OUT profiles text, OUT lists text)
+CREATE FUNCTION pql.person_relation(as_of text, known_at text, only_users text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT format('(SELECT v.user_id, v.own_id, %s FROM pql.people_at(%s, %s, %s) v JOIN pql.person p ON p.user_id = v.own_id)',
+		string_agg(format('%s.%2$I', CASE WHEN a.attname IN ('signed_up_at', 'paid_at', 'opted_out_at', 'suppressed_at') THEN 'v' ELSE 'p' END, a.attname), ', ' ORDER BY a.attnum),
+		as_of, known_at, only_users)
+	FROM pg_catalog.pg_attribute a
+	WHERE a.attrelid = 'pql.person'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'user_id';
+END;
+COMMENT ON FUNCTION pql.person_relation(text, text, text) IS 'A query with the columns of pql.person, and own_id: one row a person (pql.people_at). Arguments: those of pql.people_at, as expressions.';
+
+CREATE FUNCTION pql.population_queries(model jsonb, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, as_of timestamptz DEFAULT NULL,
+	OUT signups text, OUT keys text, OUT profiles text, OUT lists text, OUT aliases text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	info record := pql.model_info(model);
@@ -61,6 +73,14 @@ DECLARE
 	signing text[] := CASE WHEN any_conversion THEN pql.payers_beside(only_users) ELSE only_users END;
 	any_fact boolean := EXISTS (SELECT FROM pql.fact);
 	accounts_change boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name = 'person.account_id');
+	-- without aliases everybody is who the tables say
+	any_alias boolean := EXISTS (SELECT FROM pql.aliases(as_of, known_at, only_users));
+	instants CONSTANT text := format('%L::timestamptz, %L::timestamptz', as_of, known_at);
+	share_array CONSTANT text := CASE WHEN only_users IS NOT NULL THEN '$3' ELSE 'NULL' END;
+	person text := 'pql.person';
+	own_id text := 's.user_id';
+	-- of some users they are counted where each is, unless it matters whose row is whose, or when it was so
+	counts_members CONSTANT boolean := 'account.members' = ANY (facts) AND (only_users IS NULL OR accounts_change OR any_alias);
 	leads_known boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name >= 'lead.' AND f.name < 'lead/');
 	-- the planner leaves it out when it is all of them
 	share CONSTANT text := CASE WHEN only_users IS NOT NULL THEN '%1$s.user_id = ANY ($3)' ELSE '($4 - $3 = 4294967296 OR pql.user_between(%1$s.user_id, $3, $4))' END;
@@ -78,7 +98,7 @@ BEGIN
 		signups := format($q$SELECT array_agg(e.user_id), array_agg(e.occurred_at), array_agg(e.properties)
 			FROM (SELECT DISTINCT ON (x.user_id, x.occurred_at) x.user_id, x.occurred_at, x.properties
 				FROM (%s) x WHERE x.event = 'signup_complete' AND x.occurred_at >= '0001-01-01 00:00Z' AND x.occurred_at < '10000-01-01 00:00Z' AND x.occurred_at <= $1%s
-				ORDER BY x.user_id, x.occurred_at, x.properties) e$q$, pql.event_query(population_queries.known_at, signing), CASE WHEN only_users IS NULL THEN ''
+				ORDER BY x.user_id, x.occurred_at, x.properties) e$q$, pql.event_query(population_queries.known_at, signing, '{}', population_queries.as_of), CASE WHEN only_users IS NULL THEN ''
 				WHEN any_conversion THEN ' AND x.user_id = ANY ((SELECT pql.payers_beside($3))::text[])' ELSE ' AND x.user_id = ANY ($3)' END);
 		trials := format('(SELECT u.user_id, u.started_at, NULL::timestamptz AS ends_at, NULL::text AS plan, %s, u.signup
 			FROM unnest($7, $8, $9) u (user_id, started_at, signup)%s)',
@@ -87,21 +107,27 @@ BEGIN
 			CASE WHEN any_conversion THEN format(' LEFT JOIN pql.signup_conversions(%s, $7, $8) c ON c.user_id = u.user_id AND c.started_at = u.started_at',
 				CASE WHEN only_users IS NOT NULL THEN '$3' ELSE '$7' END) ELSE '' END);
 	ELSE
-		trials := '(SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.converted_at, r.mrr, r.conversion_source, NULL::jsonb AS signup FROM pql.trial r)';
+		trials := format('(SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.converted_at, r.mrr, r.conversion_source, NULL::jsonb AS signup FROM %s r)',
+			CASE WHEN any_alias THEN format('pql.trials_at(%s, %s)', instants, share_array) ELSE 'pql.trial' END);
+	END IF;
+	IF any_alias THEN
+		person := pql.person_relation(format('%L::timestamptz', as_of), format('%L::timestamptz', known_at), share_array);
+		own_id := 'p.own_id';
+		aliases := format('SELECT a.user_id, a.same_as FROM pql.aliases(%s, %s) a', instants, share_array);
 	END IF;
 
 	IF info.per_trial THEN
 		keys := format('SELECT t.user_id, t.started_at, t.converted_at FROM %s t WHERE %s AND %s', trials, in_range, format(share, 't'))
 			|| format(' AND (($5 IS NULL AND $6 IS NULL) OR t.user_id IN (SELECT o.user_id FROM %s o WHERE %s))', trials, format(asked, 'o'));
 		subjects := format('(SELECT t.* FROM %s t WHERE %s AND t.started_at <= $1 AND %s AND %s)', trials, in_range, format(share, 't'), format(asked, 't'));
-		people := format('%s s LEFT JOIN pql.person p ON p.user_id = s.user_id', subjects)
+		people := format('%s s LEFT JOIN %s p ON p.user_id = s.user_id', subjects, person)
 			-- a few are looked up one by one
 			|| CASE WHEN only_users IS NULL THEN ' AND ' || format(share, 'p') ELSE '' END;
 	ELSE
 		-- users with a trial or a row of their own; what is said of a trial is said of the latest
 		people := format($q$(SELECT t.user_id, min(t.started_at) AS started_at, min(t.converted_at) AS converted_at%s
 				FROM %s t WHERE %s AND t.started_at <= $1 AND %s GROUP BY t.user_id) t
-			FULL JOIN (SELECT * FROM pql.person p WHERE %s) p ON p.user_id = t.user_id
+			FULL JOIN (SELECT * FROM %s p WHERE %s) p ON p.user_id = t.user_id
 			CROSS JOIN LATERAL (SELECT coalesce(t.user_id, p.user_id) AS user_id,
 				least(t.started_at, CASE WHEN p.signed_up_at >= '0001-01-01 00:00Z' AND p.signed_up_at < '10000-01-01 00:00Z' THEN p.signed_up_at END) AS started_at,
 				least(t.converted_at, p.paid_at) AS converted_at, t.ends_at, t.plan, t.mrr, t.conversion_source, t.signup) s$q$,
@@ -110,14 +136,14 @@ BEGIN
 			FROM (VALUES ('ends_at', 'timestamptz', EXISTS (SELECT FROM unnest(facts) f WHERE f IN ('trial.days_left', 'trial.ends_at'))),
 				('plan', 'text', 'trial.plan' = ANY (facts)), ('mrr', 'float8', 'trial.mrr' = ANY (facts)),
 				('conversion_source', 'text', 'trial.conversion_source' = ANY (facts)), ('signup', 'jsonb', by_signup)) c (name, type, needed)),
-			trials, in_range, format(share, 't'), format(share, 'p'));
+			trials, in_range, format(share, 't'), person, format(share, 'p'));
 		started := ' WHERE (s.started_at IS NULL OR s.started_at <= $1) AND ' || format(asked, 's');
 		-- the earliest start of each counts: when all are asked for, the reader finds it
 		keys := format($q$SELECT s.user_id, s.started_at, NULL::timestamptz FROM %s%s AND NOT ($5 IS NULL AND $6 IS NULL)
 			UNION ALL SELECT t.user_id, t.started_at, NULL FROM %s t WHERE $5 IS NULL AND $6 IS NULL AND %s AND t.started_at <= $1 AND %s
-			UNION ALL SELECT p.user_id, p.signed_up_at, NULL FROM pql.person p WHERE $5 IS NULL AND $6 IS NULL AND %s
+			UNION ALL SELECT p.user_id, p.signed_up_at, NULL FROM %s p WHERE $5 IS NULL AND $6 IS NULL AND %s
 				AND (p.signed_up_at <= $1 OR p.signed_up_at >= '10000-01-01 00:00Z') IS NOT FALSE$q$,
-			people, started, trials, in_range, format(share, 't'), format(share, 'p'));
+			people, started, trials, in_range, format(share, 't'), person, format(share, 'p'));
 	END IF;
 
 	IF accounts_change THEN
@@ -143,25 +169,30 @@ BEGIN
 		|| 'p.attributes, ' || CASE WHEN EXISTS (SELECT FROM unnest(facts) u WHERE u LIKE 'account.%') THEN 'a.attributes' ELSE 'NULL::jsonb' END
 		|| columns
 		|| ' FROM ' || people
-		|| CASE WHEN accounts_change THEN $q$ LEFT JOIN (
+		-- of some users everything is looked up, one by one: what the planner expects of a thousand rows that it does not know is not to matter
+		|| CASE WHEN accounts_change THEN format(CASE WHEN only_users IS NOT NULL THEN ' LEFT JOIN LATERAL (SELECT * FROM (%1$s) g WHERE g.subject = %2$s OFFSET 0) f ON true' ELSE ' LEFT JOIN (%1$s) f ON f.subject = %2$s' END, $q$
 			SELECT r.subject, (array_agg(r.value ORDER BY r.recorded_at DESC)
 				FILTER (WHERE r.recorded_at <= $1 AND ($2 IS NULL OR r.recorded_at <= $2)))[1] AS latest
-			FROM pql.fact r WHERE r.name = 'person.account_id' GROUP BY r.subject) f ON f.subject = p.user_id$q$ ELSE '' END
+			FROM pql.fact r WHERE r.name = 'person.account_id' GROUP BY r.subject$q$, CASE WHEN any_alias THEN 'p.own_id' ELSE 'p.user_id' END) ELSE '' END
 		|| CASE WHEN EXISTS (SELECT FROM unnest(facts) u WHERE u LIKE 'account.%') THEN format(' LEFT JOIN pql.account a ON a.account_id = %s', account) ELSE '' END
-		|| CASE WHEN any_fact THEN
-			' LEFT JOIN pql.fact_history_at($1, $2) hp ON hp.subject = s.user_id' || CASE WHEN only_users IS NOT NULL THEN ' AND hp.subject = ANY ($3)' ELSE '' END
-			|| format(' LEFT JOIN pql.fact_history_at($1, $2) ha ON ha.subject = %s', account) ELSE '' END
-		|| CASE WHEN leads_known THEN ' LEFT JOIN pql.lead_history_at($1, $2) hl ON hl.subject = s.user_id' || CASE WHEN only_users IS NOT NULL THEN ' AND hl.subject = ANY ($3)' ELSE '' END ELSE '' END
-		|| CASE WHEN 'account.members' <> ALL (facts) THEN ''
-		WHEN only_users IS NOT NULL AND NOT accounts_change THEN $q$ LEFT JOIN LATERAL (
+		|| CASE WHEN any_fact THEN (SELECT string_agg(format(CASE WHEN only_users IS NOT NULL
+				THEN ' LEFT JOIN LATERAL (SELECT g.history FROM pql.fact_history_at($1, $2) g WHERE g.subject = %2$s OFFSET 0) %1$s ON true' ELSE ' LEFT JOIN pql.fact_history_at($1, $2) %1$s ON %1$s.subject = %2$s' END, h.name, h.subject), '')
+			FROM (VALUES ('hp', own_id), ('ha', account)) h (name, subject)) ELSE '' END
+		|| CASE WHEN NOT leads_known THEN '' WHEN only_users IS NOT NULL THEN ' CROSS JOIN LATERAL (SELECT pql.lead_history(s.user_id, NULL, NULL, $1, $2) AS history OFFSET 0) hl'
+			ELSE ' LEFT JOIN pql.lead_history_at($1, $2) hl ON hl.subject = s.user_id' END
+		|| CASE WHEN counts_members THEN format(' LEFT JOIN members n ON n.account_id = %s', account)
+		WHEN 'account.members' = ANY (facts) THEN $q$ LEFT JOIN LATERAL (
 			SELECT count(*) AS members FROM pql.person m
 			WHERE m.account_id = p.account_id AND (m.signed_up_at IS NULL OR m.signed_up_at <= $1)) n ON p.account_id IS NOT NULL$q$
-		ELSE format($q$ LEFT JOIN (
-			SELECT m.account_id, count(*) AS members FROM pql.account_of_at($1, $2) m
-			WHERE m.signed_up_at IS NULL OR m.signed_up_at <= $1 GROUP BY m.account_id) n ON n.account_id = %s$q$, account) END
+		ELSE '' END
 		|| started;
+	IF counts_members THEN
+		profiles := format($q$WITH members AS MATERIALIZED (SELECT m.account_id, count(*) AS members FROM pql.account_of_at($1, $2, %L) m
+			WHERE m.signed_up_at IS NULL OR m.signed_up_at <= $1 GROUP BY m.account_id) $q$,
+			CASE WHEN only_users IS NOT NULL THEN pql.person_ids(pql.colleagues(only_users, as_of, known_at), as_of, known_at) END) || profiles;
+	END IF;
 	lists := CASE WHEN info.lists <> '{}' THEN
 		format('SELECT e.list, lower(e.entry) FROM pql.list_entry e WHERE e.list = ANY (%L::text[])', info.lists) END;
 END
 $$;
-COMMENT ON FUNCTION pql.population_queries(jsonb, timestamptz, text[]) IS 'For a model: signups (users, starts and properties of the event signup_complete as arrays; NULL unless pql.trial is empty), keys (user, start, conversion), profiles (one row a subject, a column a fact), lists (entries of the lists it asks; NULL: it asks none). Parameters: $1 as_of, $2 known_at, $3 and $4 which users (pql.user_between; with only_users, $3 is an array of them or of some of them), $5 and $6 from and until which start, $7 to $9 what signups gave.';
+COMMENT ON FUNCTION pql.population_queries(jsonb, timestamptz, text[], timestamptz) IS 'For a model: signups (users, starts and properties of the event signup_complete as arrays; NULL unless pql.trial is empty), keys (user, start, conversion), profiles (one row a subject, a column a fact), lists (entries of the lists it asks; NULL: it asks none), aliases (ids, and the ids under which their persons are judged; NULL: there are none). as_of: by which aliases (pql.aliases). Parameters: $1 as_of, $2 known_at, $3 and $4 which users (pql.user_between; with only_users, $3 is an array of them or of some of them), $5 and $6 from and until which start, $7 to $9 what signups gave.';

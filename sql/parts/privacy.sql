@@ -210,6 +210,7 @@ CREATE FUNCTION pql.export(user_id text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	d record;
+	ids CONSTANT text[] := pql.ids_of(ARRAY[user_id]);
 	emails text[];
 	leads text[];
 	found jsonb;
@@ -218,18 +219,19 @@ BEGIN
 	IF user_id IS NULL THEN
 		RAISE EXCEPTION 'user_id is NULL' USING ERRCODE = 'null_value_not_allowed', HINT = 'Name the user: SELECT pql.export(''user_1'').';
 	END IF;
-	emails := pql.emails_of(ARRAY[user_id]);
-	leads := ARRAY(SELECT l.lead_id::text FROM pql.lead l WHERE l.user_id = export.user_id);
+	emails := pql.emails_of(ids);
+	leads := ARRAY(SELECT l.lead_id::text FROM pql.lead l WHERE l.user_id = ANY (ids));
 	FOR d IN SELECT p.relation, string_agg(pql.personal_rows(p.relation, p.column_name, p.holds), ' OR ' ORDER BY p.n) AS condition, min(p.n) AS n FROM pql.personal_data() p WHERE p.holds IN ('user', 'email', 'lead', 'user or email', 'identifier', 'proposal') GROUP BY p.relation ORDER BY 3 LOOP
-		EXECUTE format('SELECT jsonb_agg(to_jsonb(x)) FROM pql.%I x WHERE %s', d.relation, d.condition) INTO found USING ARRAY[user_id], emails, leads;
+		EXECUTE format('SELECT jsonb_agg(to_jsonb(x)) FROM pql.%I x WHERE %s', d.relation, d.condition) INTO found USING ids, emails, leads;
 		IF found IS NOT NULL THEN
 			result := result || jsonb_build_object(d.relation, found);
 		END IF;
 	END LOOP;
-	RETURN result || coalesce((SELECT jsonb_build_object('connected', jsonb_object_agg(c.relation, coalesce(to_jsonb(c.rows), to_jsonb(c.failure)))) FROM pql.connected_rows(export.user_id) c WHERE c.rows > 0 OR c.failure IS NOT NULL HAVING count(*) > 0), '{}');
+	RETURN result || coalesce((SELECT jsonb_build_object('connected', jsonb_object_agg(c.relation, coalesce(to_jsonb(c.failure), to_jsonb(c.rows))))
+		FROM (SELECT r.relation, sum(r.rows) AS rows, min(r.failure) AS failure FROM unnest(ids) i CROSS JOIN LATERAL pql.connected_rows(i) r WHERE r.rows > 0 OR r.failure IS NOT NULL GROUP BY r.relation) c HAVING count(*) > 0), '{}');
 END
 $$;
-COMMENT ON FUNCTION pql.export(text) IS 'All that pql''s own tables hold of a user, by id, address and lead: an object with an array of rows for each table, and under connected how many rows your own tables have, which are not repeated here. Nothing is held: {}. NULL is an ERROR.';
+COMMENT ON FUNCTION pql.export(text) IS 'All that pql''s own tables hold of a person, by id (whichever theirs are: pql.ids_of), address and lead: an object with an array of rows for each table, and under connected how many rows your own tables have, which are not repeated here. Nothing is held: {}. NULL is an ERROR.';
 
 -- ---- forgetting ----
 
@@ -321,12 +323,12 @@ END
 $$;
 COMMENT ON FUNCTION pql.erase(text[]) IS 'Takes users who are in pql.forgotten out of pql''s own tables, but for rows for the CRM. Their locks are held. What was done, by table.';
 
-CREATE FUNCTION pql.forget(user_id text, keep_key interval DEFAULT '30 days', as_of timestamptz DEFAULT NULL) RETURNS TABLE (relation text, rows bigint, did text)
+CREATE FUNCTION pql.forget_id(user_id text, keep_key interval, as_of timestamptz) RETURNS TABLE (relation text, rows bigint, did text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-	who CONSTANT text := forget.user_id;
-	at timestamptz := coalesce(forget.as_of, (SELECT max(r.as_of) FROM pql.run r), now());
+	who CONSTANT text := forget_id.user_id;
+	at timestamptz := coalesce(forget_id.as_of, (SELECT max(r.as_of) FROM pql.run r), now());
 	emails text[];
 	account text;
 	stamp timestamptz;
@@ -374,7 +376,23 @@ BEGIN
 	RETURN QUERY SELECT 'pql.forgotten', 1::bigint, 'a hash, by which rows that are loaded again are thrown away';
 END
 $$;
-COMMENT ON FUNCTION pql.forget(text, interval, timestamptz) IS 'Forgets a person: deletes what pql''s own tables hold, but for what happened to leads, which stays for dashboards under a name by chance and without words; closes open leads; empties the row of pql.crm_contact at once, so that a sync empties the CRM, and lets it go after keep_key (0: at once, for syncs that delete what vanishes). Rows of the user that are loaded again are thrown away. Your own tables are not touched: the report names those that still hold the person. Do-not-contact entries and opting out stay, as hashes. Again: whatever has come since. ERROR: NULL or no user.';
+COMMENT ON FUNCTION pql.forget_id(text, interval, timestamptz) IS 'pql.forget of one id.';
+
+CREATE FUNCTION pql.forget(user_id text, keep_key interval DEFAULT '30 days', as_of timestamptz DEFAULT NULL) RETURNS TABLE (relation text, rows bigint, did text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+	ids CONSTANT text[] := pql.ids_of(ARRAY[forget.user_id]);
+BEGIN
+	-- all at once, for the first to go takes the links along
+	PERFORM pql.lock_follow();
+	PERFORM pql.lock_users(array_remove(ids, NULL));
+	RETURN QUERY SELECT f.relation, sum(f.rows)::bigint, f.did
+		FROM unnest(ids) WITH ORDINALITY u (id, n) CROSS JOIN LATERAL pql.forget_id(u.id, forget.keep_key, forget.as_of) WITH ORDINALITY f (relation, rows, did, m)
+		GROUP BY f.relation, f.did ORDER BY min(u.n), min(f.m);
+END
+$$;
+COMMENT ON FUNCTION pql.forget(text, interval, timestamptz) IS 'Forgets a person, under all of their ids (pql.ids_of): deletes what pql''s own tables hold, but for what happened to leads, which stays for dashboards under a name by chance and without words; closes open leads; empties the row of pql.crm_contact at once, so that a sync empties the CRM, and lets it go after keep_key (0: at once, for syncs that delete what vanishes). Rows of the user that are loaded again are thrown away. Your own tables are not touched: the report names those that still hold the person. Do-not-contact entries and opting out stay, as hashes. Again: whatever has come since. ERROR: NULL or no user.';
 
 CREATE FUNCTION pql.remember(user_id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -23,8 +23,8 @@ BEGIN ATOMIC
 		FROM (
 			SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.converted_at, r.mrr, r.conversion_source,
 				NULL::jsonb AS signup
-			FROM pql.trial r
-			WHERE r.started_at >= '0001-01-01 00:00Z' AND r.started_at < '10000-01-01 00:00Z' AND (only_users IS NULL OR r.user_id = ANY (only_users))
+			FROM pql.trials_at(as_of, known_at, only_users) r
+			WHERE r.started_at >= '0001-01-01 00:00Z' AND r.started_at < '10000-01-01 00:00Z'
 			UNION ALL
 			SELECT e.user_id, e.started_at, NULL, NULL, c.converted_at, c.mrr, c.conversion_source, e.properties
 			FROM signup e
@@ -67,8 +67,8 @@ BEGIN ATOMIC
 			UNION ALL
 			SELECT p.user_id, CASE WHEN p.signed_up_at >= '0001-01-01 00:00Z' AND p.signed_up_at < '10000-01-01 00:00Z' THEN p.signed_up_at END, NULL, NULL, p.paid_at,
 				NULL, NULL, NULL, false
-			FROM pql.person p
-			WHERE NOT per_trial AND (only_users IS NULL OR p.user_id = ANY (only_users))
+			FROM pql.people_at(as_of, known_at, only_users) p
+			WHERE NOT per_trial
 		) x
 		GROUP BY x.user_id
 	) u
@@ -76,21 +76,36 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.subject_at(boolean, timestamptz, timestamptz, text[]) IS 'What a model judges: trials, or users with the earliest of sign-up and first trial as their start and what is known of their latest trial.';
 
-CREATE FUNCTION pql.account_of_at(as_of timestamptz, known_at timestamptz DEFAULT NULL)
-RETURNS TABLE (user_id text, account_id text, signed_up_at timestamptz)
+CREATE FUNCTION pql.account_of_at(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
+RETURNS TABLE (user_id text, account_id text, signed_up_at timestamptz, own_id text)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT p.user_id, CASE WHEN f.subject IS NULL THEN p.account_id ELSE f.latest #>> '{}' END, p.signed_up_at
-	FROM pql.person p
+	SELECT p.user_id, CASE WHEN f.subject IS NULL THEN p.account_id ELSE f.latest #>> '{}' END, p.signed_up_at, p.own_id
+	FROM pql.people_at(as_of, known_at, only_users) p
 	LEFT JOIN (
 		SELECT r.subject, (array_agg(r.value ORDER BY r.recorded_at DESC)
 			FILTER (WHERE r.recorded_at <= as_of AND (known_at IS NULL OR r.recorded_at <= known_at)))[1] AS latest
 		FROM pql.fact r
 		WHERE r.name = 'person.account_id'
 		GROUP BY r.subject
-	) f ON f.subject = p.user_id;
+	) f ON f.subject = p.own_id;
 END;
-COMMENT ON FUNCTION pql.account_of_at(timestamptz, timestamptz) IS 'The account each person belonged to, as it was known then.';
+COMMENT ON FUNCTION pql.account_of_at(timestamptz, timestamptz, text[]) IS 'The account each person belonged to, as it was known then. own_id: whose row of pql.person says it (pql.people_at).';
+
+CREATE FUNCTION pql.colleagues(users text[], as_of timestamptz DEFAULT NULL, known_at timestamptz DEFAULT NULL) RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	ids CONSTANT text[] := pql.ids_of(users, as_of, known_at);
+	accounts CONSTANT text[] := ARRAY(
+		SELECT p.account_id FROM pql.person p WHERE p.user_id = ANY (ids) AND p.account_id IS NOT NULL
+		UNION SELECT f.value #>> '{}' FROM pql.fact f WHERE f.subject = ANY (ids) AND f.name = 'person.account_id' AND f.value #>> '{}' IS NOT NULL);
+BEGIN
+	RETURN ARRAY(
+		SELECT p.user_id FROM pql.person p WHERE p.account_id = ANY (accounts)
+		UNION SELECT f.subject FROM pql.fact f WHERE f.name = 'person.account_id' AND f.value #>> '{}' = ANY (accounts));
+END
+$$;
+COMMENT ON FUNCTION pql.colleagues(text[], timestamptz, timestamptz) IS 'Whoever is or was of an account that the persons whom these ids mean are or were of, themselves included: how many it has is a fact of all of them.';
 
 CREATE FUNCTION pql.fact_history_at(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
 RETURNS TABLE (subject text, history jsonb)
@@ -112,8 +127,8 @@ BEGIN ATOMIC
 			FROM pql.fact r WHERE r.name = 'person.email'
 		) k
 		WHERE k.name NOT LIKE 'lead.%'
-			AND (only_users IS NULL OR k.subject = ANY (only_users)
-				OR k.subject IN (SELECT o.account_id FROM pql.account_of_at(as_of, known_at) o WHERE o.user_id = ANY (only_users)))
+			AND (only_users IS NULL OR k.subject = ANY ((SELECT pql.ids_of(only_users, as_of, known_at))::text[])
+				OR k.subject IN (SELECT o.account_id FROM pql.account_of_at(as_of, known_at, only_users) o))
 		GROUP BY k.subject, k.name
 	) f
 	GROUP BY f.subject;
@@ -126,14 +141,14 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT f.subject, jsonb_object_agg(f.name, f.entries)
 	FROM (
-		SELECT r.subject, r.name, jsonb_agg(jsonb_build_object('value', r.value, 'recorded_at', r.recorded_at) ORDER BY r.recorded_at) AS entries
-		FROM pql.fact r
+		SELECT coalesce(a.same_as, r.subject) AS subject, r.name, jsonb_agg(jsonb_build_object('value', r.value, 'recorded_at', r.recorded_at) ORDER BY r.recorded_at) AS entries
+		FROM pql.fact r LEFT JOIN pql.aliases(as_of, known_at) a ON a.user_id = r.subject
 		WHERE r.name >= 'lead.' AND r.name < 'lead/' AND r.recorded_at <= as_of AND (known_at IS NULL OR r.recorded_at <= known_at)
-		GROUP BY r.subject, r.name
+		GROUP BY coalesce(a.same_as, r.subject), r.name
 	) f
 	GROUP BY f.subject;
 END;
-COMMENT ON FUNCTION pql.lead_history_at(timestamptz, timestamptz) IS 'What was recorded of leads (dispositions), of all of a user''s trials.';
+COMMENT ON FUNCTION pql.lead_history_at(timestamptz, timestamptz) IS 'What was recorded of leads (dispositions), of all of a person''s trials, whatever the id under which it was.';
 
 CREATE FUNCTION pql.lead_history(of_user text, since timestamptz, until timestamptz, as_of timestamptz, known_at timestamptz)
 RETURNS jsonb
@@ -143,7 +158,7 @@ BEGIN ATOMIC
 	FROM (
 		SELECT r.name, jsonb_agg(jsonb_build_object('value', r.value, 'recorded_at', r.recorded_at) ORDER BY r.recorded_at) AS entries
 		FROM pql.fact r
-		WHERE r.subject = of_user AND r.name >= 'lead.' AND r.name < 'lead/'
+		WHERE r.subject = ANY ((SELECT pql.ids_of(ARRAY[of_user], as_of, known_at))::text[]) AND r.name >= 'lead.' AND r.name < 'lead/'
 			AND (since IS NULL OR r.recorded_at >= since) AND (until IS NULL OR r.recorded_at < until)
 			AND r.recorded_at <= as_of AND (known_at IS NULL OR r.recorded_at <= known_at)
 		GROUP BY r.name
@@ -181,10 +196,13 @@ BEGIN ATOMIC
 				GROUP BY u.list
 			) l)) ELSE '{}' END
 	FROM pql.subject_at((SELECT i.per_trial FROM pql.model_info(model) i), as_of, known_at, only_users) s
-	LEFT JOIN pql.person p ON p.user_id = s.user_id
-	LEFT JOIN pql.account_of_at(as_of, known_at) o ON o.user_id = s.user_id
+	LEFT JOIN pql.account_of_at(as_of, known_at, only_users) o ON o.user_id = s.user_id
+	LEFT JOIN pql.person r ON r.user_id = o.own_id
+	-- the same, with what other rows of the person say
+	LEFT JOIN pql.merged_people(as_of, known_at, only_users) w ON w.user_id = s.user_id
+	CROSS JOIN LATERAL (SELECT coalesce(w.paid_at, r.paid_at) AS paid_at, coalesce(w.opted_out_at, r.opted_out_at) AS opted_out_at, coalesce(w.suppressed_at, r.suppressed_at) AS suppressed_at) p
 	LEFT JOIN pql.account a ON a.account_id = o.account_id
-	LEFT JOIN pql.fact_history_at(as_of, known_at, only_users) hp ON hp.subject = s.user_id
+	LEFT JOIN pql.fact_history_at(as_of, known_at, only_users) hp ON hp.subject = o.own_id
 	LEFT JOIN pql.fact_history_at(as_of, known_at, only_users) ha ON ha.subject = o.account_id
 	LEFT JOIN (
 		SELECT m.account_id, count(*) AS members
@@ -209,9 +227,9 @@ BEGIN ATOMIC
 	) h
 	CROSS JOIN LATERAL (
 		SELECT
-			coalesce(pql.profile_row(to_jsonb(p)), '{}') || jsonb_strip_nulls(jsonb_build_object(
-				'email', lower(btrim(coalesce(p.email, s.signup ->> 'email'))),
-				'email_kind', pql.email_kind(coalesce(p.email, s.signup ->> 'email')),
+			coalesce(pql.profile_row(to_jsonb(r) || coalesce(jsonb_strip_nulls(to_jsonb(w) - 'user_id' - 'own_id' - 'account_id'), '{}')), '{}') || jsonb_strip_nulls(jsonb_build_object(
+				'email', lower(btrim(coalesce(r.email, s.signup ->> 'email'))),
+				'email_kind', pql.email_kind(coalesce(r.email, s.signup ->> 'email')),
 				'signup_source', s.signup -> 'signup_source',
 				'paid_before_trial', coalesce(s.paid_before, false) OR coalesce(p.paid_at < s.started_at, false)))
 			AS person,
@@ -223,4 +241,4 @@ BEGIN ATOMIC
 		OFFSET 0 -- built once, however often it is used above
 	) f;
 END;
-COMMENT ON FUNCTION pql.profile_of(jsonb, timestamptz, timestamptz, text[]) IS 'The profile of every subject of a model, as pql.judge takes it: what was known by as_of (and loaded by known_at).';
+COMMENT ON FUNCTION pql.profile_of(jsonb, timestamptz, timestamptz, text[]) IS 'The profile of every subject of a model, as pql.judge takes it: what was known by as_of (and loaded by known_at). only_users: the ids under which persons are judged (pql.person_ids).';

@@ -2,15 +2,17 @@
 --
 -- People are compared who share a block (a key made of fields), within a window of its rows in order of their names. What the fields of two say
 -- is added up by Fellegi and Sunter: log2(m / u) bits where a field agrees, log2((1 - m) / (1 - u)) where it does not, in between for words that
--- are alike; m is how often the field agrees for one person, u for two. All of that is data: pql.match_field, pql.match_block.
+-- are alike; m is how often the field agrees for one person, u for two. All of that is data: pql.match_field, pql.match_block. A value that more
+-- people have than u says tells less. How many bits are enough depends on how many people there are: strangers who agree by chance grow with the
+-- square of their number, those who are there twice with the number itself.
 
 CREATE FUNCTION pql.jaro_winkler(a text, b text) RETURNS float8
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_jaro_winkler';
 COMMENT ON FUNCTION pql.jaro_winkler(text, text) IS 'How alike two words are, by Jaro and Winkler: 1 the same, 0 nothing in common; a common beginning (up to four letters) adds a tenth of what is missing for each. By characters, of which the first 64 count; case counts. NULL for NULL, 0 when one is empty.';
 
-CREATE FUNCTION pql.matching_pairs(rows_of text, compare text[], m float8[], u float8[], swaps_with int[], window_rows int, threshold float8) RETURNS TABLE (a text, b text, score float8, weights float8[])
+CREATE FUNCTION pql.matching_pairs(rows_of text, compare text[], m float8[], u float8[], swaps_with int[], window_rows int, threshold float8) RETURNS TABLE (a text, b text, score float8, weights float8[], same text[])
 LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'pql_matching_pairs';
-COMMENT ON FUNCTION pql.matching_pairs(text, text[], float8[], float8[], int[], int, float8) IS 'Pairs of rows that agree. rows_of is a query (key text, id text, fields text[]), in order of key: each row is compared with the window_rows before it that have its key. By field: compare (name: by Jaro-Winkler, linear from 0.7 to 1; code: equal, or half with one slip; exact), m, u, and the place of an earlier field with which it may be swapped (NULL: none), at a cost of one bit. score is in bits; pairs at or above threshold are given, as often as they share keys, with the weight of each field; fields that are NULL or empty in one row weigh 0. Memory is that of window_rows rows. Run as the caller. ERROR: columns of another type, other numbers of fields, not 0 < u < m < 1.';
+COMMENT ON FUNCTION pql.matching_pairs(text, text[], float8[], float8[], int[], int, float8) IS 'Pairs of rows that agree. rows_of is a query (key text, id text, fields text[]), in order of key: each row is compared with the window_rows before it that have its key. By field: compare (name: by Jaro-Winkler, linear from 0.7 to 1; code: equal, or half with one slip; exact), m, u, and the place of an earlier field with which it may be swapped (NULL: none), at a cost of one bit. score is in bits; pairs at or above threshold are given, as often as they share keys, with the weight of each field, and what it says where both say the same (of long values the first 64 characters); fields that are NULL or empty in one row weigh 0. Memory is that of window_rows rows. Run as the caller. ERROR: columns of another type, other numbers of fields, not 0 < u < m < 1.';
 
 CREATE TABLE pql.match_field (
 	subject text NOT NULL CHECK (subject IN ('person', 'account')),
@@ -30,7 +32,7 @@ COMMENT ON COLUMN pql.match_field.place IS 'In this order they are compared: wha
 COMMENT ON COLUMN pql.match_field.names IS 'Where it stands: attributes of the row, the first that has something; or @given and @family (of full_name), @email_local, @email_company (the registrable domain of a work address), @company_name, @company_domain.';
 COMMENT ON COLUMN pql.match_field.compare IS 'name: alike by Jaro-Winkler. code: equal, half with one slip. exact: equal.';
 COMMENT ON COLUMN pql.match_field.m IS 'How often it agrees for two records of one person, 0 to 1.';
-COMMENT ON COLUMN pql.match_field.u IS 'How often it agrees for two people.';
+COMMENT ON COLUMN pql.match_field.u IS 'How often it agrees for two people. A value that more than that have tells less (pql.common_values).';
 COMMENT ON COLUMN pql.match_field.swaps_with IS 'An earlier field whose value may stand here, and the other way round: given and family names.';
 COMMENT ON COLUMN pql.match_field.shipped_in IS 'The version of pql that brought it; NULL: your own.';
 INSERT INTO pql.match_field (subject, field, place, names, compare, m, u, swaps_with, shipped_in)
@@ -70,6 +72,7 @@ CREATE TABLE pql.identity_proposal (
 	a text NOT NULL,
 	b text NOT NULL,
 	score float8 NOT NULL,
+	probability float8 CHECK (probability BETWEEN 0 AND 1),
 	reasons jsonb NOT NULL,
 	state text NOT NULL DEFAULT 'proposed' CHECK (state IN ('proposed', 'accepted', 'rejected')),
 	proposed_at timestamptz NOT NULL,
@@ -84,6 +87,7 @@ CREATE TABLE pql.identity_proposal (
 CREATE INDEX identity_proposal_open ON pql.identity_proposal (score DESC) WHERE state = 'proposed';
 COMMENT ON TABLE pql.identity_proposal IS 'Who may be the same, for review: accept with pql.accept_proposal, reject with pql.reject_proposal. What was decided is not proposed again.';
 COMMENT ON COLUMN pql.identity_proposal.score IS 'Bits in favour: 10 more are a thousand times likelier.';
+COMMENT ON COLUMN pql.identity_proposal.probability IS 'That they are the same, by the score and by how many there were when it was found: pql.match_probability.';
 COMMENT ON COLUMN pql.identity_proposal.reasons IS 'By field the bits for (positive) or against it, the strongest first when sorted by them; fields that one of both lacks are left out.';
 COMMENT ON COLUMN pql.identity_proposal.link_id IS 'The link that accepting made.';
 COMMENT ON SEQUENCE pql.identity_proposal_proposal_id_seq IS 'Ids of proposals.';
@@ -142,10 +146,53 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.match_fields(text) IS 'The fields by which people or accounts are compared, as they count now, in order, each with the expression that reads it of a row r.';
 
+CREATE FUNCTION pql.match_values(subject text) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT format('SELECT r.%1$I AS id, ARRAY[%2$s]::text[] AS field FROM pql.%3$I r WHERE %4$s OFFSET 0', CASE subject WHEN 'person' THEN 'user_id' ELSE 'account_id' END, string_agg(f.expression, ', ' ORDER BY f.n), subject,
+		CASE subject WHEN 'person' THEN 'pql.is_test_address(r.email) IS NOT TRUE' ELSE 'true' END)
+	FROM pql.match_fields(subject) f;
+END;
+COMMENT ON FUNCTION pql.match_values(text) IS 'The query over people or accounts that gives what is compared: id, and field (values in the order of pql.match_fields). Test addresses are left out.';
+
+CREATE FUNCTION pql.common_values(subject text) RETURNS TABLE (n bigint, value text, less float8)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+	-- The two of a pair do not count, and u weighs as much as 1 / u rows: among few people chance makes values common.
+	RETURN QUERY EXECUTE format($q$
+		WITH v AS MATERIALIZED (%s)
+		SELECT c.n, c.value, log(2.0, ((c.people - 1) / c.expected)::numeric)::float8
+		FROM (SELECT x.n, x.value, count(*) AS people, ((SELECT count(*) FROM v) - 2) * $1[x.n] + 1 AS expected
+			FROM v CROSS JOIN LATERAL unnest(v.field) WITH ORDINALITY x (value, n) WHERE x.value <> '' GROUP BY x.n, x.value) c
+		WHERE c.people - 1 > c.expected$q$, pql.match_values(subject))
+		USING ARRAY(SELECT f.u FROM pql.match_fields(subject) f ORDER BY f.n);
+END
+$$;
+COMMENT ON FUNCTION pql.common_values(text) IS 'Values that more people (or accounts) have than u of their field (n, as in pql.match_fields) says, and how many bits less they tell when two have them: log2 of their share by u.';
+
+CREATE FUNCTION pql.match_probability(score float8, people bigint) RETURNS float8
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+	-- beyond a thousand bits nothing changes, but for what 2 to their power can be
+	SELECT 1 / (1 + greatest(people, 1) * 2 ^ - greatest(-1000, least(1000, score)));
+END;
+COMMENT ON FUNCTION pql.match_probability(float8, bigint) IS 'How likely two of so many people are one, by a score in bits (a likelihood ratio, Fellegi and Sunter 1969): 2^score to people. For before anything is compared it is one to as many as there are: each may be there once more. NULL for NULL.';
+
+CREATE FUNCTION pql.match_threshold(probability float8, people bigint) RETURNS float8
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF NOT (probability > 0 AND probability < 1) THEN
+		RAISE EXCEPTION 'probability % is not between 0 and 1', probability
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Write for example 0.9.';
+	END IF;
+	RETURN log(2.0, (greatest(people, 1) * probability / (1 - probability))::numeric)::float8;
+END
+$$;
+COMMENT ON FUNCTION pql.match_threshold(float8, bigint) IS 'The score in bits at which two of so many people are one with that probability: log2(people * probability / (1 - probability)), the other way round of pql.match_probability. NULL for NULL. ERROR: a probability that is not between 0 and 1.';
+
 CREATE FUNCTION pql.match_rows(subject text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	fields text;
 	field_names text[];
 	block record;
 	part text;
@@ -154,7 +201,7 @@ DECLARE
 	n int;
 	other int;
 BEGIN
-	SELECT string_agg(f.expression, ', ' ORDER BY f.n), array_agg(f.field ORDER BY f.n) INTO fields, field_names FROM pql.match_fields(subject) f;
+	SELECT array_agg(f.field ORDER BY f.n) INTO field_names FROM pql.match_fields(subject) f;
 	FOR block IN
 		SELECT DISTINCT ON (b.block) b.block, b.parts FROM pql.match_block b WHERE b.subject = match_rows.subject ORDER BY b.block, b.shipped_in IS NOT NULL
 	LOOP
@@ -173,40 +220,52 @@ BEGIN
 		CONTINUE WHEN key IS NULL OR key = '';
 		keys := keys || format(', (%L%s)', block.block, key);
 	END LOOP;
-	IF fields IS NULL OR keys = '' THEN
+	IF field_names IS NULL OR keys = '' THEN
 		RAISE EXCEPTION 'there is nothing to compare by'
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'pql.match_field has no fields, or pql.match_block no block of fields that are there.';
 	END IF;
 	RETURN format($q$SELECT k.key, v.id, v.field
-		FROM (SELECT r.%1$I AS id, ARRAY[%2$s]::text[] AS field FROM pql.%3$I r WHERE %4$s OFFSET 0) v
-		CROSS JOIN LATERAL (VALUES %5$s) k (key)
+		FROM (%s) v
+		CROSS JOIN LATERAL (VALUES %s) k (key)
 		WHERE k.key IS NOT NULL
-		ORDER BY k.key COLLATE "C", array_to_string(v.field, ' ') COLLATE "C", v.id COLLATE "C"$q$,
-		CASE subject WHEN 'person' THEN 'user_id' ELSE 'account_id' END, fields, subject,
-		CASE subject WHEN 'person' THEN 'pql.is_test_address(r.email) IS NOT TRUE' ELSE 'true' END, substr(keys, 3));
+		ORDER BY k.key COLLATE "C", array_to_string(v.field, ' ') COLLATE "C", v.id COLLATE "C"$q$, pql.match_values(subject), substr(keys, 3));
 END
 $$;
 COMMENT ON FUNCTION pql.match_rows(text) IS 'The query over people or accounts that pql.matching_pairs reads: a row for each block that one is in, in order. An ERROR when no field or no block is left.';
 
-CREATE FUNCTION pql.propose(subject text, proposed_kind text, threshold float8, window_rows int, as_of timestamptz) RETURNS bigint
+CREATE FUNCTION pql.propose(subject text, proposed_kind text, threshold float8, window_rows int, as_of timestamptz, probability float8) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
 DECLARE
 	f record;
+	people bigint := CASE subject WHEN 'person' THEN (SELECT count(*) FROM pql.person) ELSE (SELECT count(*) FROM pql.account) END;
+	-- a few people are not the same by what little they have in common, however unlikely chance is
+	least_bits CONSTANT float8 := CASE subject WHEN 'person' THEN 12 ELSE 8 END;
+	enough float8 := coalesce(propose.threshold, CASE WHEN propose.probability IS NOT NULL THEN greatest(least_bits, pql.match_threshold(propose.probability, people)) END);
 	new_ones bigint;
 BEGIN
-	IF threshold IS NULL OR window_rows IS NULL OR as_of IS NULL THEN
-		RAISE EXCEPTION 'threshold, window_rows and as_of have to be given'
+	IF enough IS NULL OR window_rows IS NULL OR as_of IS NULL THEN
+		RAISE EXCEPTION 'threshold or probability, window_rows and as_of have to be given'
 			USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave them out for what is usual.';
 	END IF;
 	SELECT array_agg(x.field ORDER BY x.n) AS field, array_agg(x.compare ORDER BY x.n) AS compare, array_agg(x.m ORDER BY x.n) AS m, array_agg(x.u ORDER BY x.n) AS u, array_agg(x.swaps_with ORDER BY x.n) AS swaps INTO f
 	FROM pql.match_fields(subject) x;
-	WITH pair AS MATERIALIZED (
-		SELECT DISTINCT ON (1, 2) least(p.a COLLATE "C", p.b COLLATE "C") AS a, greatest(p.a COLLATE "C", p.b COLLATE "C") AS b, p.score, p.weights
-		FROM pql.matching_pairs(pql.match_rows(subject), f.compare, f.m, f.u, f.swaps, window_rows, threshold) p
+	WITH agreeing AS MATERIALIZED (
+		SELECT DISTINCT ON (1, 2) least(p.a COLLATE "C", p.b COLLATE "C") AS a, greatest(p.a COLLATE "C", p.b COLLATE "C") AS b, p.weights, p.same
+		FROM pql.matching_pairs(pql.match_rows(subject), f.compare, f.m, f.u, f.swaps, window_rows, enough) p
 		ORDER BY 1, 2
+	), common AS MATERIALIZED (
+		SELECT c.n, c.value, c.less FROM pql.common_values(subject) c
+	), pair AS MATERIALIZED (
+		-- common values only take away: who is below the threshold without stays there
+		SELECT p.a, p.b, sum(w.weight) AS score, array_agg(w.weight ORDER BY w.n) AS weights
+		FROM agreeing p CROSS JOIN LATERAL (
+			SELECT u.n, CASE WHEN c.less IS NULL THEN u.weight ELSE greatest(least(u.weight, 0), u.weight - c.less) END
+			FROM unnest(p.weights, p.same) WITH ORDINALITY u (weight, value, n) LEFT JOIN common c ON c.n = u.n AND c.value = u.value) w (n, weight)
+		GROUP BY p.a, p.b
+		HAVING sum(w.weight) >= enough
 	), written AS (
-		INSERT INTO pql.identity_proposal AS o (kind, a, b, score, reasons, proposed_at)
-		SELECT proposed_kind, p.a, p.b, p.score,
+		INSERT INTO pql.identity_proposal AS o (kind, a, b, score, probability, reasons, proposed_at)
+		SELECT proposed_kind, p.a, p.b, p.score, pql.match_probability(p.score, people),
 			(SELECT jsonb_object_agg(w.field, round(w.weight::numeric, 1)) FROM unnest(f.field, p.weights) w (field, weight) WHERE round(w.weight::numeric, 1) <> 0), as_of
 		FROM pair p
 		LEFT JOIN pql.identity ia ON ia.kind = proposed_kind AND ia.id = p.a
@@ -214,32 +273,32 @@ BEGIN
 		LEFT JOIN pql.identity_proposal h ON h.kind = proposed_kind AND h.a = p.a AND h.b = p.b
 		-- who is the same already
 		WHERE ((ia.representative_kind, ia.representative_id) = (ib.representative_kind, ib.representative_id)) IS NOT TRUE
-			AND (h.proposal_id IS NULL OR h.state = 'proposed' AND h.score <> p.score)
+			AND (h.proposal_id IS NULL OR h.state = 'proposed' AND (h.score, h.probability) IS DISTINCT FROM (p.score, pql.match_probability(p.score, people)))
 			-- or was, until somebody said no
 			AND NOT EXISTS (SELECT FROM pql.link l WHERE l.undone_by <> 'pql' AND l.kind = proposed_kind AND l.other_kind = proposed_kind AND l.id = p.b AND l.other_id = p.a)
 		ORDER BY p.score DESC, p.a, p.b
-		ON CONFLICT (kind, a, b) DO UPDATE SET score = EXCLUDED.score, reasons = EXCLUDED.reasons WHERE o.state = 'proposed'
+		ON CONFLICT (kind, a, b) DO UPDATE SET score = EXCLUDED.score, probability = EXCLUDED.probability, reasons = EXCLUDED.reasons WHERE o.state = 'proposed'
 		RETURNING o.proposed_at
 	)
 	SELECT count(*) INTO new_ones FROM written w WHERE w.proposed_at = as_of;
 	RETURN new_ones;
 END
 $$;
-COMMENT ON FUNCTION pql.propose(text, text, float8, int, timestamptz) IS 'Writes proposals for people or accounts (subject: the table, proposed_kind: of the identifiers); returns how many are new. Those who are the same already, and pairs that somebody decided on, are left out; scores of open ones follow.';
+COMMENT ON FUNCTION pql.propose(text, text, float8, int, timestamptz, float8) IS 'Writes proposals for people or accounts (subject: the table, proposed_kind: of the identifiers); returns how many are new. Those who are the same already, and pairs that somebody decided on, are left out; scores and probabilities of open ones follow.';
 
-CREATE FUNCTION pql.propose_identities(threshold float8 DEFAULT 12, window_rows int DEFAULT 20, as_of timestamptz DEFAULT now()) RETURNS bigint
+CREATE FUNCTION pql.propose_identities(threshold float8 DEFAULT NULL, window_rows int DEFAULT 20, as_of timestamptz DEFAULT now(), probability float8 DEFAULT 0.5) RETURNS bigint
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	SELECT pql.propose('person', 'user', threshold, window_rows, as_of);
+	SELECT pql.propose('person', 'user', threshold, window_rows, as_of, probability);
 END;
-COMMENT ON FUNCTION pql.propose_identities(float8, int, timestamptz) IS 'Proposes people of pql.person who may be the same, into pql.identity_proposal; returns how many proposals are new. threshold: bits in favour (pql.match_field), 12 unless told. window_rows: with how many rows before it in a block each is compared, 20 unless told; large blocks cost no more. Test addresses are left out. Merges nobody.';
+COMMENT ON FUNCTION pql.propose_identities(float8, int, timestamptz, float8) IS 'Proposes people of pql.person who may be the same, into pql.identity_proposal; returns how many proposals are new. threshold: bits in favour (pql.match_field). NULL, which is the default: as many as make it so probable (0.5 unless told: rather the same than not) among as many people as there are: log2(people * probability / (1 - probability)), and at least 12. For a score is a likelihood ratio (Fellegi and Sunter 1969), and before anything is compared one of all people, at the most, is this one once more. Of what is proposed far more is right than of what is at the threshold. window_rows: with how many rows before it in a block each is compared, 20 unless told; large blocks cost no more. Test addresses are left out. Merges nobody.';
 
-CREATE FUNCTION pql.propose_account_merges(threshold float8 DEFAULT 8, window_rows int DEFAULT 20, as_of timestamptz DEFAULT now()) RETURNS bigint
+CREATE FUNCTION pql.propose_account_merges(threshold float8 DEFAULT NULL, window_rows int DEFAULT 20, as_of timestamptz DEFAULT now(), probability float8 DEFAULT 0.5) RETURNS bigint
 LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-	SELECT pql.propose('account', 'account', threshold, window_rows, as_of);
+	SELECT pql.propose('account', 'account', threshold, window_rows, as_of, probability);
 END;
-COMMENT ON FUNCTION pql.propose_account_merges(float8, int, timestamptz) IS 'Proposes accounts that may be one company, by domain and by name without legal form, into pql.identity_proposal; returns how many proposals are new. threshold and window_rows as in pql.propose_identities. Merges nothing.';
+COMMENT ON FUNCTION pql.propose_account_merges(float8, int, timestamptz, float8) IS 'Proposes accounts that may be one company, by domain and by name without legal form, into pql.identity_proposal; returns how many proposals are new. threshold (at least 8, when NULL), window_rows and probability as in pql.propose_identities. Merges nothing.';
 
 CREATE FUNCTION pql.decide_proposal(proposal_id bigint, decision text, decided_by text, decided_at timestamptz, why text) RETURNS pql.identity_proposal
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

@@ -9,22 +9,22 @@ RETURNS TABLE (user_id text, account_id text, started_at timestamptz, status tex
 	tier text, signals text[], exclusions text[], qualified_at timestamptz, next_change_at timestamptz, explanation jsonb,
 	evidence pql.evidence, seen_until timestamptz, rev int, new_state boolean, new_verdict boolean, new_score boolean, changed_at timestamptz,
 	status_before text, reread boolean, gone boolean, waits_for text,
-	started_on date, ends_at timestamptz, converted_at timestamptz, activated_at timestamptz, sustained_at timestamptz)
+	started_on date, ends_at timestamptz, converted_at timestamptz, activated_at timestamptz, sustained_at timestamptz, new_contact boolean)
 LANGUAGE c STABLE PARALLEL UNSAFE ROWS 1000 SET search_path = pg_catalog, pg_temp SET jit = off
 AS 'MODULE_PATHNAME', 'pql_judge_users';
-COMMENT ON FUNCTION pql.judge_users(text, text[], text[], timestamptz[], timestamptz, text[]) IS 'The verdicts on all subjects of some users, from the evidence in pql.state and the events that came since then (sources and since, for each user: as in pql.change; a user may be named once for each source), and what of it differs from pql.state (rev: the row that was read; evidence only where it differs) and from pql.score. reread: all events of the user were read, for what is kept did not fit. gone: it is not a subject any more. waits_for: one of the sources in unreadable is needed, so the user was not judged. Explained where the subject newly qualifies. In the snapshot of the calling statement.';
+COMMENT ON FUNCTION pql.judge_users(text, text[], text[], timestamptz[], timestamptz, text[]) IS 'The verdicts on all subjects of some users, from the evidence in pql.state and the events that came since then (sources and since, for each user: as in pql.change, and the source '''' for nothing that came; a user may be named once for each source), and what of it differs from pql.state (rev: the row that was read; evidence only where it differs) and from pql.score (new_contact: in more than next_change_at, or the day of the last event that counts). Users on whom no verdict can differ (only events came, the evidence is as before, and next_change_at is to come) have no rows. reread: all events of the user were read, for what is kept did not fit. gone: it is not a subject any more. waits_for: one of the sources in unreadable is needed, so the user was not judged. Explained where the subject newly qualifies. In the snapshot of the calling statement.';
 
-CREATE FUNCTION pql.gather_query_of(model jsonb, source text, users text[], since timestamptz) RETURNS text
+CREATE FUNCTION pql.gather_query_of(model jsonb, source text, ids text[], since timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN format($q$
-		SELECT k.user_id, k.started_at, pql.gather(%L::jsonb, e.occurred_at, e.event, e.properties, nullif(k.started_at, '-infinity')), max(e.occurred_at)
-		FROM unnest($2, $3, $4, $5) k (user_id, started_at, from_at, until)
-		JOIN (%s) e ON e.user_id = k.user_id AND e.occurred_at >= k.from_at AND e.occurred_at < k.until AND e.occurred_at <= $1 AND e.event IS NOT NULL
-		GROUP BY k.user_id, k.started_at$q$, model, pql.source_events(source, NULL, users, since));
+		SELECT k.user_id, k.started_at, pql.gather(%L::jsonb, e.occurred_at, e.event, e.properties, nullif(k.started_at, '-infinity')), max(e.occurred_at), count(*)
+		FROM unnest($2, $3, $4, $5, $6) k (id, user_id, started_at, from_at, until)
+		JOIN (%s) e ON e.user_id = k.id AND e.occurred_at >= k.from_at AND e.occurred_at < k.until AND e.occurred_at <= $1 AND e.event IS NOT NULL
+		GROUP BY k.user_id, k.started_at$q$, model, pql.source_rows(source, NULL, ids, since));
 END
 $$;
-COMMENT ON FUNCTION pql.gather_query_of(jsonb, text, text[], timestamptz) IS 'The query that gathers evidence of some users'' subjects from a source, of events from an instant on: $1 as_of, $2 to $5 user, start, and the instants from which on and before which events are read, of each subject. With the latest event read.';
+COMMENT ON FUNCTION pql.gather_query_of(jsonb, text, text[], timestamptz) IS 'The query that gathers evidence of some users'' subjects from a source, of events from an instant on: $1 as_of, $2 to $6 id in the source, person, start, and the instants from which on and before which events are read, of each id of each subject. With the latest event read, and how many were.';
 
 CREATE FUNCTION pql.bucket(user_id text) RETURNS int
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -107,16 +107,24 @@ DECLARE
 	few CONSTANT int := 10000;
 	part CONSTANT float8 := 0.1;
 	everybody_since timestamptz := min(c.since) FROM pql.change c WHERE c.user_id IS NULL;
-	many boolean;
+	many boolean := false;
 BEGIN
 	IF unreadable <> '{}' THEN
 		RETURN '{}';
 	END IF;
-	many := counting AND (SELECT count(*) FROM (SELECT FROM pql.change c WHERE c.due_at <= as_of LIMIT few) c) = few
-		AND EXISTS (SELECT FROM pql.active_model m WHERE m.unit = 'user' AND (
+	IF counting THEN
+		many := (SELECT count(*) FROM (SELECT FROM pql.change c WHERE c.due_at <= as_of LIMIT few) c) = few;
+	END IF;
+	-- by itself: to get ready to count everybody takes long, even when it is not done
+	IF many THEN
+		many := EXISTS (SELECT FROM pql.active_model m WHERE m.unit = 'user' AND (
 			SELECT count(*) FILTER (WHERE s.seen_until IS NULL OR c.since <= s.seen_until) > part * count(*)
 			FROM (SELECT c.user_id, min(c.since) AS since FROM pql.change c WHERE c.due_at <= as_of GROUP BY c.user_id) c
 			FULL JOIN (SELECT s.user_id, max(s.seen_until) AS seen_until FROM pql.state s WHERE s.model = m.model GROUP BY s.user_id) s ON s.user_id = c.user_id));
+	END IF;
+	IF NOT many AND everybody_since IS NULL THEN
+		RETURN '{}';
+	END IF;
 	-- events are the same for all models; what a model keeps of them is its own
 	RETURN ARRAY(SELECT m.model FROM pql.active_model m WHERE m.unit = 'user' AND (many OR everybody_since < 'infinity' OR everybody_since IS NOT NULL AND NOT pql.state_fits(m.model)) ORDER BY m.model);
 END
@@ -219,6 +227,7 @@ BEGIN
 	run := 0;
 	PERFORM pql.watch_sources(unreadable);
 	SELECT f.failures, f.ignored INTO failures, left_out FROM pql.follow_inputs(greatest(as_of, last)) f;
+	failures := failures || array_remove(ARRAY[pql.follow_identities_at(greatest(as_of, last))], NULL);
 	INSERT INTO pql.ignored (source, reason, rows) SELECT split_part(i.key, ': ', 1), split_part(i.key, ': ', 2), i.value::bigint FROM jsonb_each_text(left_out) i;
 	IF pql.stale_models(as_of, unreadable) <> '{}' THEN
 		INSERT INTO pql.run AS r (as_of, phase) VALUES (greatest(as_of, last), 'reading') RETURNING r.run_id INTO run;
@@ -276,6 +285,7 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
 	picked text[];
 	forgotten text[];
+	concerned text[];
 	expected int;
 	kept int;
 	waiting int;
@@ -303,6 +313,8 @@ BEGIN
 		picked := pql.pick_users(as_of, logged_until, most_users, unreadable);
 		EXIT WHEN picked IS NULL;
 		users := cardinality(picked);
+		-- with all ids of the same persons, as far as is known by now
+		picked := pql.ids_of(picked);
 		PERFORM pql.lock_users(picked);
 		EXIT WHEN NOT EXISTS (SELECT FROM pql.forgotten);
 		-- rows of theirs that came while they were being forgotten, or come from a connected table still
@@ -320,15 +332,22 @@ BEGIN
 	-- another refresh may have been quicker
 	as_of := greatest(as_of, (SELECT max(r.as_of) FROM pql.run r));
 
-	WITH asked AS MATERIALIZED (
+	WITH same AS MATERIALIZED (
+		SELECT a.user_id, a.same_as FROM pql.aliases(NULL, NULL, picked) a
+	), unlocked AS MATERIALIZED (
+		-- persons who have come to have an id that is not locked: they stay marked, and are picked again with all of them
+		SELECT v.id FROM same a CROSS JOIN LATERAL (VALUES (a.user_id), (a.same_as)) v (id)
+		WHERE a.same_as IN (SELECT b.same_as FROM same b WHERE b.user_id <> ALL (picked) OR b.same_as <> ALL (picked))
+	), asked AS MATERIALIZED (
 		SELECT array_agg(a.user_id) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS users, array_agg(a.source) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS sources,
 			array_agg(a.since) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS since, array_agg(a.user_id) FILTER (WHERE pql.is_account_key(a.user_id)) AS accounts
 		FROM (
 			SELECT c.user_id, c.source, c.since FROM pql.change c WHERE c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
 			UNION ALL
 			-- whose time has come, though nothing did
-			SELECT u.user_id, NULL, 'infinity' FROM unnest(picked) u (user_id)
+			SELECT u.user_id, '', 'infinity' FROM unnest(picked) u (user_id)
 		) a
+		WHERE a.user_id NOT IN (SELECT l.id FROM unlocked l)
 	), models AS MATERIALIZED (
 		SELECT m.model, m.version, m.exact_qualification AS exact, i.per_trial, m.unit, pql.reads_evidence(m.document) AS reads_evidence FROM pql.active_model m CROSS JOIN LATERAL pql.model_info(m.document) i
 	), told AS MATERIALIZED (
@@ -351,7 +370,8 @@ BEGIN
 		DELETE FROM pql.change c WHERE c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
 			-- what came from sources that cannot be read may be still to come
 			AND (unreadable = '{}' OR (c.source = ANY (unreadable)) IS NOT TRUE AND c.user_id NOT IN (SELECT w.user_id FROM waits w))
-		RETURNING c.user_id, c.since, c.until, c.backfill, c.due_at, c.logged_at
+			AND c.user_id NOT IN (SELECT l.id FROM unlocked l)
+		RETURNING c.user_id, c.since, c.until, c.backfill, c.due_at, c.logged_at, c.source
 	), members_heard AS (
 		-- accounts of members of whom there is news: where they are, and where they were
 		SELECT x.account_id, k.logged_at, k.backfill
@@ -407,7 +427,9 @@ BEGIN
 			CASE WHEN EXISTS (SELECT FROM pql.routing r WHERE r.model = j.model) THEN refresh_batch.as_of END
 		FROM judged j
 		LEFT JOIN (SELECT c.user_id, bool_and(c.backfill) AS backfill FROM claimed c GROUP BY c.user_id) k ON k.user_id = j.user_id
-		LEFT JOIN LATERAL (SELECT o.number, o.closed_at FROM pql.lead o WHERE o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
+		-- under whichever id of the person
+		LEFT JOIN LATERAL (SELECT o.number, o.closed_at FROM pql.lead o
+			WHERE o.user_id = ANY (ARRAY(SELECT a.user_id FROM same a WHERE a.same_as = j.user_id) || j.user_id) AND o.model = j.model AND o.started_at = j.started_at
 			ORDER BY o.number DESC LIMIT 1) l ON true
 		WHERE j.new_verdict AND CASE WHEN j.exact THEN j.qualified_at IS NOT NULL AND l.number IS NULL
 			ELSE j.status = 'qualified' AND (l.number IS NULL
@@ -427,8 +449,9 @@ BEGIN
 			trial_ends_at = CASE WHEN j.per_trial THEN j.ends_at END, trial_converted_at = j.converted_at
 		FROM judged j
 		-- looked up, one by one
-		CROSS JOIN LATERAL (SELECT l.lead_id FROM pql.lead l WHERE l.user_id = j.user_id AND l.model = j.model AND l.started_at = j.started_at OFFSET 0) k
-		WHERE o.user_id = j.user_id AND o.lead_id = k.lead_id AND (j.new_score AND (j.new_verdict OR j.per_trial AND o.trial_ends_at IS DISTINCT FROM j.ends_at OR o.trial_converted_at IS DISTINCT FROM j.converted_at)
+		CROSS JOIN LATERAL (SELECT l.user_id, l.lead_id FROM pql.lead l
+			WHERE l.user_id = ANY (ARRAY(SELECT a.user_id FROM same a WHERE a.same_as = j.user_id) || j.user_id) AND l.model = j.model AND l.started_at = j.started_at OFFSET 0) k
+		WHERE o.user_id = k.user_id AND o.lead_id = k.lead_id AND (j.new_score AND (j.new_verdict OR j.per_trial AND o.trial_ends_at IS DISTINCT FROM j.ends_at OR o.trial_converted_at IS DISTINCT FROM j.converted_at)
 			-- what was paid is no part of the verdict
 			OR j.per_trial AND o.converted_at IS NOT NULL AND j.user_id = ANY (ARRAY(SELECT c.user_id FROM claimed c WHERE c.since = 'infinity'))
 				AND EXISTS (SELECT FROM pql.trial t WHERE t.user_id = j.user_id AND t.started_at = j.started_at AND t.mrr IS DISTINCT FROM o.mrr))
@@ -461,12 +484,18 @@ BEGIN
 			FROM judged j JOIN pql.signal_alert a ON a.model = j.model AND (a.signal = ANY (j.signals) OR a.signal = 'tier:' || j.tier)
 			LEFT JOIN (SELECT c.user_id, bool_and(c.backfill) AS backfill FROM claimed c GROUP BY c.user_id) k ON k.user_id = j.user_id
 			-- what was so before is in the snapshot still
-			WHERE EXISTS (SELECT FROM pql.signal_alert) AND j.new_verdict AND k.backfill IS NOT TRUE AND NOT EXISTS (SELECT FROM pql.score o WHERE o.user_id = j.user_id AND o.model = j.model AND o.started_at = j.started_at
+			WHERE EXISTS (SELECT FROM pql.signal_alert) AND j.new_verdict AND k.backfill IS NOT TRUE AND NOT EXISTS (SELECT FROM pql.score o
+				WHERE o.user_id = ANY (ARRAY(SELECT s.user_id FROM same s WHERE s.same_as = j.user_id) || j.user_id) AND o.model = j.model AND o.started_at = j.started_at
 					AND (a.signal = ANY (o.signals) OR a.signal = 'tier:' || o.tier))),
 		(SELECT jsonb_object_agg(s.source, s.reasons) FROM (
 			SELECT r.source, jsonb_object_agg(r.reason, r.rows) AS reasons
-			FROM (SELECT i.source, i.reason, sum(i.rows) AS rows FROM reported i GROUP BY 1, 2) r GROUP BY r.source) s)
-	INTO expected, kept, waiting, reread, changed, triggered, lag, newly_met, ignored_rows;
+			FROM (SELECT i.source, i.reason, sum(i.rows) AS rows FROM reported i GROUP BY 1, 2) r GROUP BY r.source) s),
+		-- where only events came, what the CRM is told is verdicts, and when they last did something; unless events start trials
+		CASE WHEN EXISTS (SELECT FROM pql.trial) THEN ARRAY(
+			SELECT j.user_id FROM judged j WHERE j.new_contact OR j.gone
+			UNION SELECT k.user_id FROM claimed k WHERE k.source IS NULL OR k.since = 'infinity'
+			UNION SELECT w.user_id FROM waits w) ELSE picked END
+	INTO expected, kept, waiting, reread, changed, triggered, lag, newly_met, ignored_rows, concerned;
 	IF kept <> expected THEN
 		RAISE EXCEPTION 'what is kept of a user was changed by somebody else'
 			USING ERRCODE = 'serialization_failure', DETAIL = format('%s of %s rows of pql.state were as they had been read.', kept, expected),
@@ -484,7 +513,7 @@ BEGIN
 	IF users < most_users THEN
 		PERFORM pql.finish_refresh(as_of, unreadable);
 	END IF;
-	PERFORM pql.write_crm(as_of, picked, unreadable, users < most_users, wait => false);
+	PERFORM pql.write_crm(as_of, concerned, unreadable, users < most_users, wait => false);
 END
 $$;
 COMMENT ON FUNCTION pql.refresh_batch(timestamptz, int, bigint, text[], timestamptz) IS 'Brings up to most_users users (and as many whose time has come) up to date, in this transaction: for who cannot CALL pql.refresh. run_id: what the call before returned, to go on with the same run; NULL: a new one, which looks for news in sources without triggers first (0: it has written nothing yet). unreadable: sources not to be read; who needs them stays marked. logged_until: marks made later wait for another run. users 0: nothing was left to do. In READ COMMITTED; a transaction that refreshes several batches keeps their locks. ERROR: as_of NULL, or a minute or more earlier than that of the last refresh (within it, that of the last one holds); a source that cannot be read.';
@@ -589,7 +618,8 @@ BEGIN
 		CALL pql.note_failure(run, as_of, pg_catalog.array_to_string(messages, E'\n'));
 		COMMIT;
 		RAISE EXCEPTION 'refresh could not read %', coalesce((SELECT pg_catalog.string_agg(u, ', ') FROM (
-				SELECT pg_catalog.unnest(unreadable) AS u UNION ALL SELECT s.relation FROM pql.source s WHERE s.failure IS NOT NULL) n), 'everything')
+				SELECT pg_catalog.unnest(unreadable) AS u UNION ALL SELECT s.relation FROM pql.source s WHERE s.failure IS NOT NULL
+				UNION ALL SELECT 'identities' FROM pql.identity_following f WHERE f.failure IS NOT NULL) n), 'everything')
 			USING DETAIL = pg_catalog.array_to_string(messages, E'\n'), HINT = 'What does not depend on it was refreshed. The rest stays marked: refresh again when this is mended.';
 	ELSIF run OPERATOR(pg_catalog.>) 0 THEN
 		UPDATE pql.run r SET finished_at = pg_catalog.clock_timestamp(), phase = NULL WHERE r.run_id OPERATOR(pg_catalog.=) run;

@@ -39,7 +39,8 @@ BEGIN
 	IF every IS NULL THEN
 		RAISE EXCEPTION 'every is NULL' USING ERRCODE = 'null_value_not_allowed', HINT = 'Write pql.schedule(''1 minute'').';
 	END IF;
-	IF version IS NOT NULL AND (seconds >= 60 OR string_to_array(version, '.')::int[] >= ARRAY[1, 5]) THEN
+	-- Debian has had a 1.4-1
+	IF version IS NOT NULL AND (seconds >= 60 OR string_to_array(substring(version FROM '^[0-9.]*[0-9]'), '.')::int[] >= ARRAY[1, 5]) THEN
 		EXECUTE format('SELECT %I.schedule($1, $2, $3)', 'cron') USING 'pql.refresh', times, 'CALL pql.refresh()';
 		RETURN format('pg_cron calls pql.refresh() every %s (%s). Its runs: cron.job_run_details and pql.run.', every, times);
 	END IF;

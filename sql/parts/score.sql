@@ -4,10 +4,10 @@ CREATE FUNCTION pql.user_between(user_id text, low bigint, high bigint) RETURNS 
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_user_between';
 COMMENT ON FUNCTION pql.user_between(text, bigint, bigint) IS 'Does a user belong to that part of the population, of 2^32 parts? For splitting work among processes and passes; not a storage format.';
 
-CREATE FUNCTION pql.gather_query(model jsonb, known_at timestamptz, source oid) RETURNS text
+CREATE FUNCTION pql.gather_query(model jsonb, known_at timestamptz, source oid, as_of timestamptz) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	events text := pql.source_events(s.relation, gather_query.known_at)
+	events text := pql.source_events(s.relation, gather_query.known_at, NULL, gather_query.as_of)
 		FROM pql.sources s WHERE s.input = 'events' AND pql.source_relation(s.relation) = source;
 BEGIN
 	IF (pql.model_info(model)).per_trial THEN
@@ -29,7 +29,7 @@ BEGIN
 		GROUP BY e.user_id$q$, model, events);
 END
 $$;
-COMMENT ON FUNCTION pql.gather_query(jsonb, timestamptz, oid) IS 'The query that gathers a source''s evidence by the aggregate, where its table cannot be scanned. Parameters as those of pql.population_queries.';
+COMMENT ON FUNCTION pql.gather_query(jsonb, timestamptz, oid, timestamptz) IS 'The query that gathers a source''s evidence by the aggregate, where its table cannot be scanned. Parameters as those of pql.population_queries.';
 
 CREATE FUNCTION pql.score_all(model text, as_of timestamptz DEFAULT now(), known_at timestamptz DEFAULT NULL, detail boolean DEFAULT false,
 	started_from timestamptz DEFAULT NULL, started_until timestamptz DEFAULT NULL, skip_gated boolean DEFAULT false)
@@ -96,7 +96,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET jit = off AS $
 DECLARE
 	doc jsonb := pql.model(model);
 	per_trial boolean := i.per_trial FROM pql.model_info(doc) i;
-	own_events text := pql.event_query(NULL, ARRAY[subject]);
+	asked CONSTANT text := subject;
+	own_events text;
 	any_event boolean;
 	chosen record;
 	known record;
@@ -113,6 +114,8 @@ BEGIN
 		END IF;
 		RETURN pql.judge_account(model, subject, as_of);
 	END IF;
+	subject := (pql.person_ids(ARRAY[subject], as_of))[1];
+	own_events := pql.event_query(NULL, ARRAY[subject], '{}', as_of);
 	SELECT s.started_at, s.next_start INTO chosen
 	FROM pql.subject_at(per_trial, as_of, NULL, ARRAY[subject]) s
 	WHERE of_start IS NULL OR s.started_at = of_start
@@ -121,7 +124,7 @@ BEGIN
 		EXECUTE format('SELECT EXISTS (SELECT FROM (%s) e)', own_events) INTO any_event;
 	END IF;
 	IF NOT coalesce(any_event, true) OR any_event AND (per_trial OR of_start IS NOT NULL) THEN
-		RAISE EXCEPTION 'model "%" has no subject "%"%', model, subject,
+		RAISE EXCEPTION 'model "%" has no subject "%"%', model, asked,
 				coalesce(' with a trial started ' || of_start, '')
 			USING ERRCODE = 'undefined_object',
 				DETAIL = CASE WHEN of_start IS NOT NULL THEN 'started_at names a trial by its exact start.'

@@ -51,6 +51,13 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.joined_user(text) IS 'The join that brings, as u, the user of pql.person who has that address.';
 
+CREATE FUNCTION pql.query_parts(words jsonb, joins text, conditions text[], tables regclass[]) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT jsonb_build_object('words', words, 'joins', joins, 'conditions', to_jsonb(conditions), 'tables', (SELECT coalesce(jsonb_agg(t::oid), '[]') FROM unnest(tables) t WHERE t IS NOT NULL));
+END;
+COMMENT ON FUNCTION pql.query_parts(jsonb, text, text[], regclass[]) IS 'The parts of a query as pql.shape_parts has them; tables that are not there (NULL) are left out.';
+
 CREATE FUNCTION pql.stripe_parts(part text, r regclass) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -104,7 +111,7 @@ BEGIN
 		words := jsonb_build_object('conversion_id', pql.pick(r, 'r', 'id') || '::text', 'user_id', of_user, 'account_id', of_account,
 			'converted_at', format('coalesce(%s, %s)', trial_end, concat_ws(', ', nullif(pql.pick(r, 'r', 'start_date'), 'NULL'), pql.pick(r, 'r', 'created'))), 'plan', plan, 'mrr', amount, 'updated_at', pql.pick(r, 'r', '_fivetran_synced'));
 	END IF;
-	RETURN jsonb_build_object('words', words, 'joins', joins, 'conditions', to_jsonb(conditions), 'tables', (SELECT coalesce(jsonb_agg(t::oid), '[]') FROM unnest(ARRAY[customer, item, price]) t WHERE t IS NOT NULL));
+	RETURN pql.query_parts(words, joins, conditions, ARRAY[customer, item, price]);
 END
 $$;
 COMMENT ON FUNCTION pql.stripe_parts(text, regclass) IS 'How subscriptions of Stripe are read as conversions or trials: see pql.shape_parts. One conversion a subscription, when its trial ended or it began; mrr is the sum of its items'' prices times quantity, by the month.';
@@ -182,7 +189,7 @@ BEGIN
 				'occurred_at', format('coalesce(%s)', concat_ws(', ', nullif(pql.pick(r, 'r', 'completed_date_time', 'completeddatetime'), 'NULL'), nullif(pql.pick(r, 'r', 'activity_date', 'activitydate'), 'NULL'), nullif(updated, 'NULL'), 'NULL')),
 				'note', pql.pick(r, 'r', 'subject') || '::text', 'updated_at', updated);
 	END CASE;
-	RETURN jsonb_build_object('words', jsonb_strip_nulls(words), 'joins', joins, 'conditions', to_jsonb(conditions), 'tables', (SELECT coalesce(jsonb_agg(t::oid), '[]') FROM unnest(tables) t WHERE t IS NOT NULL));
+	RETURN pql.query_parts(jsonb_strip_nulls(words), joins, conditions, tables);
 END
 $$;
 COMMENT ON FUNCTION pql.salesforce_parts(text, regclass) IS 'How tables of Salesforce are read: see pql.shape_parts. Contacts and leads are about the user who has their address; whose account that is, the product knows.';
@@ -238,7 +245,7 @@ BEGIN
 				'amount', pql.pick(r, 'r', 'property_amount') || '::float8', 'created_at', pql.pick(r, 'r', 'property_createdate'), 'closed_at', format('CASE WHEN %s THEN %s END', closed, pql.pick(r, 'r', 'property_closedate')),
 				'outcome', format('CASE WHEN %s THEN ''won'' WHEN %s THEN ''lost'' END', won, closed), 'updated_at', updated);
 	END CASE;
-	RETURN jsonb_build_object('words', jsonb_strip_nulls(words), 'joins', joins, 'conditions', to_jsonb(conditions), 'tables', (SELECT coalesce(jsonb_agg(t::oid), '[]') FROM unnest(tables) t WHERE t IS NOT NULL));
+	RETURN pql.query_parts(jsonb_strip_nulls(words), joins, conditions, tables);
 END
 $$;
 COMMENT ON FUNCTION pql.hubspot_parts(text, regclass) IS 'How tables of HubSpot are read: see pql.shape_parts. Contacts are about the user who has their address; whose account that is, the product knows.';

@@ -303,7 +303,7 @@ END
 $$;
 COMMENT ON FUNCTION pql.repeated_rows(regclass, jsonb, timestamptz, text[], timestamptz) IS 'Rows of a source that repeat another (same user, same event_id), all but the earliest of those loaded by known_at. only_users, since: only rows of these users, and from this instant on.';
 
-CREATE FUNCTION pql.source_events(source text, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, since timestamptz DEFAULT NULL) RETURNS text
+CREATE FUNCTION pql.source_rows(source text, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, since timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	relation regclass := pql.source_relation(source);
@@ -340,27 +340,46 @@ BEGIN
 	RETURN format('SELECT e.user_id, e.occurred_at, e.event, e.properties FROM (%s) e WHERE e.user_id IS NOT NULL%s', rows_of, filters);
 END
 $$;
-COMMENT ON FUNCTION pql.source_events(text, timestamptz, text[], timestamptz) IS 'The query over a source''s events that count: those of a user, loaded by known_at, once each. Who asks for some users, or from an instant on, says so, and joins with them.';
+COMMENT ON FUNCTION pql.source_rows(text, timestamptz, text[], timestamptz) IS 'The query over a source''s events that count: those with a user''s id, loaded by known_at, once each, under the ids that the source has. Who asks for some ids, or from an instant on, says so, and joins with them.';
 
-CREATE FUNCTION pql.event_query(known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, unreadable text[] DEFAULT '{}') RETURNS text
+CREATE FUNCTION pql.source_events(source text, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, as_of timestamptz DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	ids text[];
+	persons text[];
+BEGIN
+	IF NOT EXISTS (SELECT FROM pql.aliases(as_of, known_at, only_users)) THEN
+		RETURN pql.source_rows(source, known_at, only_users);
+	ELSIF only_users IS NULL THEN
+		RETURN format('SELECT coalesce(a.same_as, e.user_id) AS user_id, e.occurred_at, e.event, e.properties FROM (%s) e LEFT JOIN pql.aliases(%L, %L) a ON a.user_id = e.user_id',
+			pql.source_rows(source, known_at), as_of, known_at);
+	END IF;
+	SELECT array_agg(u.id), array_agg(coalesce(a.same_as, u.id)) INTO ids, persons
+	FROM unnest(pql.ids_of(only_users, as_of, known_at)) u (id) LEFT JOIN pql.aliases(as_of, known_at, only_users) a ON a.user_id = u.id;
+	RETURN format('SELECT p.user_id, e.occurred_at, e.event, e.properties FROM unnest(%L::text[], %L::text[]) p (id, user_id) JOIN (%s) e ON e.user_id = p.id', ids, persons, pql.source_rows(source, known_at, ids));
+END
+$$;
+COMMENT ON FUNCTION pql.source_events(text, timestamptz, text[], timestamptz) IS 'The same as pql.source_rows, of persons: events of aliases under the id by which the person is judged, as of an instant (NULL: now). Who asks for some persons says so, and joins with them.';
+
+CREATE FUNCTION pql.event_query(known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, unreadable text[] DEFAULT '{}', as_of timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT coalesce(string_agg(pql.source_events(s.relation, known_at, only_users), ' UNION ALL ' ORDER BY s.relation),
+	SELECT coalesce(string_agg(pql.source_events(s.relation, known_at, only_users, as_of), ' UNION ALL ' ORDER BY s.relation),
 		'SELECT NULL::text AS user_id, NULL::timestamptz AS occurred_at, NULL::text AS event, NULL::jsonb AS properties WHERE false')
 	FROM pql.sources s
 	WHERE s.input = 'events' AND s.relation <> ALL (unreadable);
 END;
-COMMENT ON FUNCTION pql.event_query(timestamptz, text[], text[]) IS 'The query over the events of all sources that count (user_id, occurred_at, event, properties), but for sources in unreadable.';
+COMMENT ON FUNCTION pql.event_query(timestamptz, text[], text[], timestamptz) IS 'The query over the events of all sources that count (user_id, occurred_at, event, properties), by person as of an instant, but for sources in unreadable.';
 
 CREATE FUNCTION pql.events_named(name text, as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
 RETURNS TABLE (user_id text, occurred_at timestamptz, properties jsonb)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN QUERY EXECUTE format('SELECT e.user_id, e.occurred_at, e.properties FROM (%s) e WHERE e.event = $1 AND e.occurred_at <= $2',
-		pql.event_query(known_at, only_users)) USING name, as_of;
+		pql.event_query(known_at, only_users, '{}', as_of)) USING name, as_of;
 END
 $$;
-COMMENT ON FUNCTION pql.events_named(text, timestamptz, timestamptz, text[]) IS 'Events of one name up to an instant, from all sources.';
+COMMENT ON FUNCTION pql.events_named(text, timestamptz, timestamptz, text[]) IS 'Events of one name up to an instant, from all sources, by person.';
 
 CREATE FUNCTION pql.checked_mapping(input text, target regclass, qualified text, mapping jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -119,10 +119,11 @@ CREATE FUNCTION t.counted(as_of timestamptz, zone text) RETURNS TABLE (account_i
 		'score', sum(greatest(0, (SELECT sum(x.points) FROM pql.explain('playbook', p.user_id, as_of) x JOIN pql.model_signals(pql.model('playbook')) s ON s.signal = x.signal WHERE s.category <> 'firmographic')))))
 	FROM pql.person p WHERE p.account_id IS NOT NULL AND (p.signed_up_at IS NULL OR p.signed_up_at <= as_of) GROUP BY p.account_id
 $$;
+CREATE TABLE t.march AS SELECT * FROM t.counted('2026-03-01', 'UTC');
 SELECT is_empty(format($$SELECT coalesce(c.account_id, r.account_id), c.members, r.members FROM t.counted(%1$L, 'UTC') c FULL JOIN pql.roll_up((SELECT pql.model('account')), %1$L) r ON r.account_id = c.account_id
 	WHERE c.members IS DISTINCT FROM r.members || CASE WHEN r.members ? 'stickiness' THEN jsonb_build_object('stickiness', round((r.members ->> 'stickiness')::numeric, 9)) ELSE '{}' END$$, at), 'members as of ' || at || ' are what the rows say') FROM unnest('{2026-02-01,2026-03-01 12:00,2026-03-20}'::timestamptz[]) at;
-SELECT cmp_ok((SELECT count(*) FROM t.counted('2026-03-01', 'UTC') c WHERE (c.members ->> 'growth')::float8 >= 0.2 AND (c.members ->> 'active')::int >= 5), '>=', 3::bigint, 'and there is something to count');
-SELECT cmp_ok((SELECT count(DISTINCT c.members ->> k) FROM t.counted('2026-03-01', 'UTC') c), '>=', 3::bigint, 'of ' || k) FROM unnest('{rising,falling,stickiness}'::text[]) k;
+SELECT cmp_ok((SELECT count(*) FROM t.march c WHERE (c.members ->> 'growth')::float8 >= 0.2 AND (c.members ->> 'active')::int >= 5), '>=', 3::bigint, 'and there is something to count');
+SELECT cmp_ok((SELECT count(DISTINCT c.members ->> k) FROM t.march c), '>=', 3::bigint, 'of ' || k) FROM unnest('{rising,falling,stickiness}'::text[]) k;
 SELECT is_empty($$SELECT r.account_id, r.members, o.members FROM pql.roll_up((SELECT pql.model('account')), '2026-03-01') r JOIN pql.roll_up((SELECT pql.model('account')), '2026-03-01', NULL, (SELECT array_agg('c' || n) FROM generate_series(1, 5) n)) o ON o.account_id = r.account_id
 	WHERE (o.members, o.next_change_at, o.started_at) IS DISTINCT FROM (r.members, r.next_change_at, r.started_at)$$, 'one by one as all at once');
 SELECT is_empty($$SELECT r.account_id, r.members, o.members FROM pql.roll_up((SELECT pql.model('account')), '2026-03-01') r FULL JOIN pql.roll_up((SELECT pql.model('account')), '2026-03-01', '2999-01-01') o ON o.account_id = r.account_id

@@ -292,6 +292,10 @@ SELECT is((SELECT ROW(user_id, account_id, subject)::text FROM pql.crm_task WHER
 SELECT pql.deactivate_model('account') \g /dev/null
 SELECT pql.write_crm('2026-04-15 12:28') \g /dev/null
 SELECT is((SELECT count(pqa_score) FROM pql.crm_account), 0::bigint, 'a model that is set aside says nothing any more');
+SELECT min(model) AS by FROM pql.crm_contact \gset told_
+SELECT pql.deactivate_model(:'told_by') \g /dev/null
+SELECT t.refresh('2026-04-15 12:29') \g /dev/null
+SELECT is((SELECT count(*) FROM pql.crm_contact WHERE model = :'told_by'), 0::bigint, 'nor does one of users, of those to whom nothing happened either');
 SELECT is_empty('SELECT t.unfit()', 'no empty text, no key twice, to the end');
 
 SELECT * FROM finish();

@@ -57,13 +57,35 @@ SELECT o.dataset, o.n, o.tz, o.as_of, o.known_at, t.*
 FROM oracle.occasion o
 CROSS JOIN LATERAL oracle.trial(o.as_of, o.known_at, o.tz, o.dataset || '\_%') t;
 
-CREATE TABLE oracle.found AS
-SELECT o.dataset, o.n, o.tz, o.as_of, o.known_at, s.user_id, s.account_id, s.started_at, s.status,
-       s.score, s.potential, s.tier, s.signals, s.exclusions, s.qualified_at, s.next_change_at
-FROM oracle.occasion o
-JOIN oracle.model m ON m.tz = o.tz
-CROSS JOIN LATERAL pql.score_all(m.name, o.as_of, o.known_at) s
-WHERE s.user_id LIKE o.dataset || '\_%';
+-- score_all judges everybody: each time all data sets, of which one is asked for. So as not to pay for that with the square
+-- of their number, only some of them have trials at a time; $1 of the query are their names. All rows go to the table.
+CREATE TABLE oracle.every_trial AS TABLE pql.trial;
+CREATE FUNCTION oracle.some_at_a_time(into_table text, query text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	names text[];
+BEGIN
+	FOR names IN
+		SELECT array_agg(d.dataset) FROM (SELECT x.dataset, row_number() OVER (ORDER BY x.dataset) AS n FROM oracle.dataset x) d GROUP BY d.n / 10
+	LOOP
+		DELETE FROM pql.trial;
+		INSERT INTO pql.trial SELECT t.* FROM oracle.every_trial t WHERE split_part(t.user_id, '_', 1) = ANY (names);
+		EXECUTE format(CASE WHEN to_regclass(into_table) IS NULL THEN 'CREATE TABLE %s AS %s' ELSE 'INSERT INTO %s %s' END, into_table, query) USING names;
+	END LOOP;
+	DELETE FROM pql.trial;
+	INSERT INTO pql.trial TABLE oracle.every_trial;
+END
+$$;
+
+SELECT oracle.some_at_a_time('oracle.found', $query$
+	SELECT o.dataset, o.n, o.tz, o.as_of, o.known_at, s.user_id, s.account_id, s.started_at, s.status,
+	       s.score, s.potential, s.tier, s.signals, s.exclusions, s.qualified_at, s.next_change_at
+	FROM oracle.occasion o
+	JOIN oracle.model m ON m.tz = o.tz
+	CROSS JOIN LATERAL pql.score_all(m.name, o.as_of, o.known_at) s
+	WHERE o.dataset = ANY ($1) AND s.user_id LIKE o.dataset || '\_%'
+$query$) \g /dev/null
 
 CREATE FUNCTION oracle.line(status text, score int, potential int, tier text, signals text[],
                             exclusions text[], qualified_at timestamptz) RETURNS text
@@ -251,17 +273,18 @@ RETURNS TABLE (user_id text, account_id text, started_at timestamptz, profile js
 LANGUAGE plpgsql STABLE
 AS $$ BEGIN RETURN QUERY SELECT * FROM pql.profile_of(model, as_of, known_at); END $$;
 
-CREATE TABLE oracle.judged AS
-SELECT d.dataset, d.tz, d.as_of, d.known_at, m.document AS model, p.user_id, p.started_at, p.profile,
-       s.evidence, oracle.line(v.status, v.score, v.potential, v.tier, v.signals, v.exclusions,
-                               v.qualified_at) AS verdict,
-       v.qualified_at, v.next_change_at
-FROM oracle.dataset d
-JOIN oracle.model m ON m.tz = d.tz
-CROSS JOIN LATERAL oracle.profiles(m.document, d.as_of, d.known_at) p
-LEFT JOIN oracle.serial s ON s.user_id = p.user_id AND s.started_at = p.started_at
-CROSS JOIN LATERAL pql.judge(m.document, s.evidence, p.profile, d.as_of) v
-WHERE p.user_id LIKE d.dataset || '\_%';
+SELECT oracle.some_at_a_time('oracle.judged', $query$
+	SELECT d.dataset, d.tz, d.as_of, d.known_at, m.document AS model, p.user_id, p.started_at, p.profile,
+	       s.evidence, oracle.line(v.status, v.score, v.potential, v.tier, v.signals, v.exclusions,
+	                               v.qualified_at) AS verdict,
+	       v.qualified_at, v.next_change_at
+	FROM oracle.dataset d
+	JOIN oracle.model m ON m.tz = d.tz
+	CROSS JOIN LATERAL oracle.profiles(m.document, d.as_of, d.known_at) p
+	LEFT JOIN oracle.serial s ON s.user_id = p.user_id AND s.started_at = p.started_at
+	CROSS JOIN LATERAL pql.judge(m.document, s.evidence, p.profile, d.as_of) v
+	WHERE d.dataset = ANY ($1) AND p.user_id LIKE d.dataset || '\_%'
+$query$) \g /dev/null
 ANALYZE oracle.judged;
 
 SELECT is_empty($$
@@ -343,14 +366,15 @@ SELECT is_empty($$
 	'with nothing new, qualified_at stays what it is');
 
 -- With everything that came later as well: nothing that was known is revised, nothing later leaks back.
-CREATE TABLE oracle.hindsight AS
-SELECT d.dataset, d.tz, d.as_of, a.user_id, a.started_at, a.qualified_at AS seen, b.qualified_at AS recalled
-FROM oracle.dataset d
-JOIN oracle.model m ON m.tz = d.tz
-CROSS JOIN LATERAL pql.score_all(m.name, d.as_of) a
-JOIN LATERAL pql.score_all(m.name, d.as_of + interval '6 days') b
-	ON b.user_id = a.user_id AND b.started_at = a.started_at
-WHERE a.user_id LIKE d.dataset || '\_%';
+SELECT oracle.some_at_a_time('oracle.hindsight', $query$
+	SELECT d.dataset, d.tz, d.as_of, a.user_id, a.started_at, a.qualified_at AS seen, b.qualified_at AS recalled
+	FROM oracle.dataset d
+	JOIN oracle.model m ON m.tz = d.tz
+	CROSS JOIN LATERAL pql.score_all(m.name, d.as_of) a
+	JOIN LATERAL pql.score_all(m.name, d.as_of + interval '6 days') b
+		ON b.user_id = a.user_id AND b.started_at = a.started_at
+	WHERE d.dataset = ANY ($1) AND a.user_id LIKE d.dataset || '\_%'
+$query$) \g /dev/null
 SELECT is_empty($$
 	SELECT format('%s (%s) started %s: qualified_at %s as of %s, %s six days later', user_id, tz, started_at,
 	              seen, as_of, recalled)

@@ -197,6 +197,12 @@ SELECT t.refresh('2026-04-05 10:06') \g /dev/null
 SELECT is_empty($$ SELECT t.found('\mgil\M') $$, 'then that is gone, too');
 SELECT is(pql.export('gil') - 'connected', '{}', 'nothing is held');
 
+SELECT pql.link_identities('user', 'two', 'user', 'too', 'manual', 'test') \g /dev/null
+INSERT INTO pql.person (user_id, email) VALUES ('too', 'two@two.example.com');
+INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('two', '2026-03-01', 'session_start'), ('too', '2026-03-01', 'session_start');
+SELECT is(jsonb_array_length(pql.export('two') -> 'event') || ' ' || jsonb_array_length(pql.export('two') -> 'person'), '2 1', 'a person with two ids is told what is held under both');
+SELECT results_eq($$ SELECT rows FROM pql.forget('two') WHERE relation IN ('pql.event', 'pql.forgotten') ORDER BY relation $$, ARRAY[2::bigint, 2], 'and is forgotten under both');
+SELECT is(pql.export('too'), '{}', 'whichever is asked for');
 SELECT lives_ok($$ SELECT * FROM pql.forget('ida', keep_key => '0') $$, 'for syncs that delete what vanishes');
 SELECT is_empty($$ SELECT t.found('\mida\M') $$, 'the row goes at once');
 SELECT matches(t.error($$ SELECT * FROM pql.forget(NULL) $$), '^22023 . there is nobody to forget', 'nobody');

@@ -33,12 +33,24 @@ SELECT is(pg_temp.pairs($$SELECT 'k', id, f FROM (VALUES ('1', '{ada,lovelace}':
 SELECT is(pg_temp.pairs($$SELECT 'k', n::text, '{x}'::text[] FROM generate_series(1, 5) n$$, '{exact}', '{0.8}', '{0.1}', '{NULL}', 2, 0), '1-2 3.00 {3.00}; 1-3 3.00 {3.00}; 2-3 3.00 {3.00}; 2-4 3.00 {3.00}; 3-4 3.00 {3.00}; 3-5 3.00 {3.00}; 4-5 3.00 {3.00}', 'a window of two');
 SELECT is(pg_temp.pairs($$SELECT 'k', n::text, ARRAY[(n % 3)::text, (n % 5)::text] FROM generate_series(1, 40) n$$, '{exact,exact}', '{0.8,0.8}', '{0.1,0.1}', '{NULL,NULL}', 1000, 5.9),
 	(SELECT string_agg(format('%s-%s 6.00 {3.00,3.00}', a, a + d), '; ' ORDER BY a::text, (a + d)::text) FROM generate_series(1, 40) a, (VALUES (15), (30)) d (d) WHERE a + d <= 40), 'all of a block');
+SELECT results_eq($$SELECT a, b, same FROM pql.matching_pairs('SELECT ''k'', id, f FROM (VALUES (''1'', ''{müller,12345,x,a}''::text[]), (''2'', ''{müller,12354,NULL,b}''), (''3'', ''{moller,12354,x,""}'')) v (id, f)', '{name,code,exact,exact}', '{0.8,0.8,0.8,0.8}', '{0.1,0.1,0.1,0.1}', '{NULL,NULL,NULL,NULL}', 9, -9) ORDER BY 1, 2$$,
+	$$VALUES ('1', '2', '{müller,NULL,NULL,NULL}'::text[]), ('1', '3', '{NULL,NULL,x,NULL}'), ('2', '3', '{NULL,12354,NULL,NULL}')$$, 'and what is the same in both');
 SELECT is_empty($$SELECT * FROM pql.matching_pairs('SELECT ''k''::text, ''1''::text, ''{}''::text[] WHERE false', '{exact}', '{0.8}', '{0.1}', '{NULL}', 2, 0)$$, 'no rows');
 SELECT throws_ok($$SELECT * FROM pql.matching_pairs('SELECT 1, 2, 3', '{exact}', '{0.8}', '{0.1}', '{NULL}', 2, 0)$$, '42804', NULL, 'columns of another type');
 SELECT throws_ok($$SELECT * FROM pql.matching_pairs('SELECT ''k''::text, ''1''::text, ''{a,b}''::text[]', '{exact}', '{0.8}', '{0.1}', '{NULL}', 2, 0)$$, '2202E', 'a row has 2 fields, and 1 are to be compared', 'more fields than are described');
 SELECT throws_ok(format($$SELECT * FROM pql.matching_pairs('SELECT ''k''::text, ''1''::text, ''{a}''::text[]', %L, %L, %L, %L, %s, 0)$$, c, m, u, s, w), state, NULL, why)
 FROM (VALUES ('{like}', '{0.8}', '{0.1}', '{NULL}', 2, '22023', 'another comparison'), ('{exact}', '{0.1}', '{0.8}', '{NULL}', 2, '22023', 'm below u'), ('{exact}', '{NaN}', '{0.1}', '{NULL}', 2, '22023', 'no number'), ('{exact}', '{1}', '{0.1}', '{NULL}', 2, '22023', 'certainty'),
 	('{exact}', '{0.8}', '{0.1}', '{1}', 2, '22023', 'swapped with itself'), ('{exact}', '{0.8}', '{0.1}', '{NULL}', 0, '22023', 'no window'), ('{exact}', '{0.8,0.7}', '{0.1}', '{NULL}', 2, '2202E', 'arrays of other lengths'), ('{}', '{}', '{}', '{}', 2, '2202E', 'no fields')) v (c, m, u, s, w, state, why);
+
+-- ---- how many bits are enough ----
+
+-- one in a thousand, by ten bits (1,024 times as likely): 1024 to 1000; log2(1000 * 0.9 / 0.1) = 13.1357
+SELECT is(round(pql.match_probability(score, people)::numeric, 6), expected, format('%s bits among %s', score, people))
+FROM (VALUES (10::float8, 1000::bigint, 0.505929), (0, 1, 0.5), (20, 1048576, 0.5), (-10, 1000, 0.000001), ('infinity', 9, 1), ('-infinity', 9, 0), (10, 0, 0.999024)) v (score, people, expected);
+SELECT is(round(pql.match_threshold(probability, people)::numeric, 4), expected, format('%s among %s', probability, people))
+FROM (VALUES (0.9, 1000::bigint, 13.1357), (0.5, 1048576, 20), (0.9, 1050000, 23.1719), (0.5, 1, 0), (0.5, 0, 0), (NULL, 5, NULL)) v (probability, people, expected);
+SELECT is_empty($$SELECT p, n FROM unnest('{0.01,0.5,0.999}'::float8[]) p, unnest('{2,1000,100000000}'::bigint[]) n WHERE abs(pql.match_probability(pql.match_threshold(p, n), n) - p) > 1e-9$$, 'one is the other the other way round');
+SELECT throws_ok(format('SELECT pql.match_threshold(%L, 9)', p), '22023', format('probability %s is not between 0 and 1', p), 'a probability of ' || p) FROM unnest('{0,1,NaN,-1}'::float8[]) p;
 
 -- ---- people ----
 
@@ -51,6 +63,7 @@ SELECT is(pql.propose_identities(as_of => '2026-01-01'), 4::bigint, 'people who 
 SELECT results_eq('SELECT kind, a, b, state, proposed_at FROM pql.identity_proposal ORDER BY a, b', $$VALUES ('user', 'p1', 'p2', 'proposed', '2026-01-01'::timestamptz), ('user', 'p1', 'p3', 'proposed', '2026-01-01'), ('user', 'p2', 'p3', 'proposed', '2026-01-01'), ('user', 'q1', 'q2', 'proposed', '2026-01-01')$$,
 	'but tests');
 SELECT is((SELECT reasons FROM pql.identity_proposal WHERE a = 'p1' AND b = 'p2'), '{"phone": 13.1, "given_name": 6.5, "family_name": 7.5, "email_local": 7.3}', 'with the reasons');
+SELECT is((SELECT array_agg(round(probability::numeric, 3) ORDER BY a, b) FROM pql.identity_proposal), (SELECT array_agg(round((2 ^ score / (2 ^ score + 9))::numeric, 3) ORDER BY a, b) FROM pql.identity_proposal), 'and how likely they are the same: of nine people');
 SELECT is((SELECT bool_and(abs(p.score - (SELECT sum(r.value::float8) FROM jsonb_each_text(p.reasons) r)) < 0.5) FROM pql.identity_proposal p), true, 'that sum to the score');
 SELECT is_empty('SELECT FROM pql.alias', 'nobody was merged');
 SELECT is(pql.propose_identities(as_of => '2026-01-02'), 0::bigint, 'once');
@@ -84,7 +97,39 @@ SELECT is(pql.propose_identities(as_of => '2026-03-04'), 1::bigint, 'a field of 
 SELECT is((SELECT reasons FROM pql.identity_proposal WHERE a = 'b1'), '{"badge": 13.3}', 'is the reason');
 SELECT is_empty($$SELECT FROM pql.match_fields('person') WHERE field = 'given_name'$$, 'a shipped one is switched off');
 SELECT is((SELECT swaps_with FROM pql.match_fields('person') WHERE field = 'family_name'), NULL, 'with what swaps with it');
-SELECT throws_ok('SELECT pql.propose_identities(NULL)', '22004', NULL, 'no threshold');
+SELECT throws_ok('SELECT pql.propose_identities(probability => NULL)', '22004', NULL, 'neither a threshold nor a probability');
+SELECT throws_ok('SELECT pql.propose_identities(probability => 1)', '22023', 'probability 1 is not between 0 and 1', 'certainty');
+SELECT lives_ok('SELECT pql.propose_identities(12, probability => NULL)', 'a threshold is enough');
+-- a name that is common says little
+SAVEPOINT few;
+DELETE FROM pql.identity_proposal;
+DELETE FROM pql.match_field WHERE field = 'given_name' AND shipped_in IS NULL;
+TRUNCATE pql.person;
+-- nobody is judged here, and one block is enough
+DELETE FROM pql.match_block WHERE block <> 'names';
+ALTER TABLE pql.person DISABLE TRIGGER USER;
+INSERT INTO pql.person (user_id, attributes) SELECT 'm' || n, jsonb_build_object('given_name', md5('g' || n), 'family_name', CASE WHEN n % 4 > 0 THEN 'Li' ELSE md5('f' || n) END) FROM generate_series(1, 996) n;
+INSERT INTO pql.person (user_id, attributes) SELECT v.u || n, jsonb_build_object('given_name', v.given, 'family_name', v.family) FROM (VALUES ('y', 'Mary', 'Li'), ('z', 'Eve', 'Lovelace')) v (u, given, family), generate_series(1, 2) n;
+-- 749 of 1,000 people: log2((749 - 1) / (1000 - 2 + 1 / 0.005) / 0.005)
+SELECT results_eq('SELECT f.field, c.value, round(c.less::numeric, 4) FROM pql.common_values(''person'') c JOIN pql.match_fields(''person'') f USING (n)', $$VALUES ('family_name', 'li', 6.9643)$$, 'values that more people have than u says');
+-- log2(0.9 / 0.01) + log2(0.9 / 0.005) = 13.98
+SELECT is(pql.propose_identities(as_of => '2026-03-05', probability => 0.9), 1::bigint, 'two names are enough among 1,000 people');
+SELECT results_eq('SELECT a, b, reasons, round(score::numeric, 2), round(probability::numeric, 4) FROM pql.identity_proposal', $$VALUES ('z1', 'z2', '{"given_name": 6.5, "family_name": 7.5}'::jsonb, 13.98, 0.9419)$$, 'unless they are common');
+SELECT is(pql.propose_identities(7, as_of => '2026-03-05'), 1::bigint, 'two are the same by fewer bits');
+SELECT is((SELECT reasons FROM pql.identity_proposal WHERE a = 'y1'), '{"given_name": 6.5, "family_name": 0.5}', 'of whom the family name says little');
+-- with 2,000 people it takes 14.14
+INSERT INTO pql.person (user_id) SELECT 'n' || n FROM generate_series(1, 500) n;
+SELECT is(pql.propose_identities(as_of => '2026-03-06', probability => 0.9), 0::bigint, 'more people, and nobody new');
+SELECT is((SELECT round(probability::numeric, 4) FROM pql.identity_proposal WHERE a = 'z1'), 0.9153, 'but the same bits are worth less');
+DELETE FROM pql.identity_proposal;
+INSERT INTO pql.person (user_id) SELECT 'o' || n FROM generate_series(1, 500) n;
+SELECT is(pql.propose_identities(as_of => '2026-03-07', probability => 0.9), 0::bigint, 'and then not enough');
+SELECT is(pql.propose_identities(as_of => '2026-03-07'), 1::bigint, 'but rather the same than not');
+-- log2(17000) = 14.05
+DELETE FROM pql.identity_proposal;
+INSERT INTO pql.person (user_id) SELECT 'p' || n FROM generate_series(1, 15000) n;
+SELECT is(pql.propose_identities(as_of => '2026-03-08'), 0::bigint, 'which among very many they are not');
+ROLLBACK TO few;
 UPDATE pql.match_block SET parts = '{}', shipped_in = NULL WHERE shipped_in IS NOT NULL AND block NOT IN ('phone');
 DELETE FROM pql.match_block WHERE block IN ('badge', 'nonsense', 'phone');
 SELECT throws_ok('SELECT pql.propose_identities()', '55000', 'there is nothing to compare by', 'no blocks');

@@ -26,16 +26,25 @@ BEGIN
 	RAISE EXCEPTION 'refresh does not come to an end';
 END
 $$;
--- What pql.verify finds, of all models, and evidence that differs by a byte from what all events give: '' when all is well.
+-- Publishes everybody: how many rows for the CRM the refresh before has left as they were, though they should differ.
+CREATE FUNCTION t.left_behind() RETURNS int
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	INSERT INTO pql.crm_change DEFAULT VALUES;
+	RETURN pql.write_crm((SELECT max(r.as_of) FROM pql.run r), last => false);
+END
+$$;
+-- What pql.verify finds, of all models, evidence that differs by a byte from what all events give, and what was not published: '' when all is well.
 CREATE FUNCTION t.wrong() RETURNS text
 LANGUAGE sql VOLATILE AS $$
-	SELECT coalesce(string_agg(m.model || ' ' || v.what, E'\n'), '') FROM pql.active_model m CROSS JOIN LATERAL (
+	SELECT coalesce(string_agg(w.what, E'\n'), '') FROM (SELECT m.model || ' ' || v.what AS what FROM pql.active_model m CROSS JOIN LATERAL (
 		(SELECT v::text AS what FROM pql.verify(m.model) v LIMIT 3)
 		UNION ALL
 		(SELECT 'evidence of ' || s.user_id FROM pql.state s JOIN pql.gather_everybody(m.model, (SELECT max(r.as_of) FROM pql.run r)) g
 			ON g.user_id = s.user_id AND g.started_at = s.started_at AND s.model = m.model
 		-- a refresh does not count rows that never count
 		WHERE NOT s.evidence = g.evidence AND pql.evidence_ignored(g.evidence) = 0 AND pql.evidence_ignored(s.evidence) = 0 LIMIT 3)) v
+	UNION ALL SELECT format('%s rows not published', n) FROM t.left_behind() n WHERE n > 0) w
 $$;
 CREATE FUNCTION t.user(n int) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'u' || to_char(n, 'FM000') $$;
 CREATE FUNCTION t.count(query text) RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE n bigint; BEGIN EXECUTE 'SELECT count(*) FROM ' || query INTO n; RETURN n; END $$;
@@ -84,6 +93,35 @@ SELECT is_empty($$SELECT s.user_id, s.model, s.status, s.score, s.signals, s.cha
 SELECT is(t.count('(SELECT FROM pql.score s JOIN t.before b USING (user_id, model, started_at) WHERE s.next_change_at IS DISTINCT FROM b.next_change_at AND s.user_id <> $$u001$$) d'), 0::bigint,
 	'and of nobody else when it will');
 SELECT is(t.count('pql.lead_event'), (SELECT triggered::bigint FROM t.first), 'and nobody is triggered twice');
+
+-- events after a trial that no signal counts: nothing is written for them, until there are many
+INSERT INTO pql.trial (user_id, started_at) VALUES ('old', '2026-01-05');
+INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('old', '2026-03-10', 'heartbeat');
+SELECT is((t.refresh('2026-03-12')).users, 1, 'a trial that is long over');
+CREATE TABLE t.kept AS SELECT s.user_id, s.started_at, s.rev, s.seen_until FROM pql.state s WHERE s.model = 'trial';
+CREATE VIEW t.rewritten AS SELECT s.user_id, s.seen_until FROM pql.state s JOIN t.kept k USING (user_id, started_at) WHERE s.model = 'trial' AND (s.rev, s.seen_until) IS DISTINCT FROM (k.rev, k.seen_until);
+INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('old', '2026-03-12 00:30', 'heartbeat');
+SELECT cmp_ok((t.refresh('2026-03-12 01:00')).users, '>=', 1, 'an event that changes nothing');
+SELECT is(t.count($$pql.change WHERE user_id = 'old' AND due_at <= '2026-03-12 01:00'$$), 0::bigint, 'is done with');
+SELECT is(t.count($$t.rewritten WHERE user_id = 'old'$$), 0::bigint, 'and nothing is written of it');
+SELECT is(t.wrong(), '', 'which is right');
+INSERT INTO pql.event (user_id, occurred_at, event) SELECT 'old', timestamptz '2026-03-12 01:10' + n * interval '1 second', 'heartbeat' FROM generate_series(1, 49) n;
+SELECT cmp_ok((t.refresh('2026-03-12 01:20')).users, '>=', 1, 'fifty of them');
+SELECT is(t.count($$t.rewritten WHERE user_id = 'old'$$), 0::bigint, 'are read again with the next');
+INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('old', '2026-03-12 01:30', 'heartbeat');
+SELECT cmp_ok((t.refresh('2026-03-12 01:40')).users, '>=', 1, 'one more');
+SELECT results_eq($$SELECT r.seen_until FROM t.rewritten r WHERE r.user_id = 'old'$$, $$VALUES ('2026-03-12 01:30'::timestamptz)$$, 'and all are noted as seen');
+INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('old', '2026-03-12 01:29:30', 'heartbeat'), ('u002', '2026-03-12 01:05', 'heartbeat'), ('u002', '2026-03-12 01:45', 'session_start'), ('nobody', '2026-03-12 01:45', 'heartbeat');
+SELECT cmp_ok((t.refresh('2026-03-12 01:50')).users, '>=', 2, 'one that comes late, one with another that counts, one of somebody unknown');
+SELECT is(t.wrong(), '', 'rightly, too');
+CREATE FUNCTION t.busy(as_of timestamptz) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	INSERT INTO pql.event (user_id, occurred_at, event) SELECT t.user(n), as_of - interval '1 minute', 'heartbeat' FROM generate_series(1, 130) n UNION ALL SELECT 'old', as_of - interval '1 minute', 'heartbeat';
+	PERFORM t.refresh(as_of);
+	RETURN t.wrong();
+END
+$$;
+SELECT is(string_agg(t.busy(d), ''), '', 'of everybody, while time goes on') FROM generate_series(timestamptz '2026-03-12 03:00', '2026-03-12 11:00', '2 hours') d;
 
 -- time goes on, and nothing is read for it
 CREATE FUNCTION t.round(as_of timestamptz, changes int, OUT made text, OUT users int, OUT changed int, OUT wrong text)
@@ -268,7 +306,7 @@ BEGIN
 END
 $$;
 CREATE TABLE t.rounds AS
-SELECT d, r.* FROM generate_series(timestamptz '2026-03-22 09:00', '2026-04-20', '17 hours') d CROSS JOIN LATERAL t.round(d, 12) r;
+SELECT d, r.* FROM generate_series(timestamptz '2026-03-22 09:00', '2026-04-20', '25 hours') d CROSS JOIN LATERAL t.round(d, 12) r;
 SELECT is((SELECT r.made || E'\n' || r.wrong FROM t.rounds r WHERE r.wrong <> '' ORDER BY r.d LIMIT 1), NULL, 'after changes at random, all is as if judged from all events');
 SELECT cmp_ok((SELECT count(*) FROM t.rounds r WHERE r.changed > 0), '>', 20::bigint, 'there were changes');
 SELECT is(t.count('pql.lead'), t.count($$pql.lead_event WHERE event = 'pql_triggered'$$), 'each lead is logged once');

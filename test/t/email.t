@@ -6,22 +6,14 @@ use strict;
 use warnings;
 use Test::More;
 use FindBin;
+use lib "$FindBin::Bin/lib";
+use Psql;
 use File::Temp qw(tempdir);
 
 my $dir = tempdir(CLEANUP => 1);
 chmod 0755, $dir;
-$ENV{PGOPTIONS} = '-c client_min_messages=warning -c jit=off';
-
-sub ask
-{
-	my ($db, $sql, @options) = @_;
-	open(my $script, '>', "$dir/script") or die;
-	print $script $sql;
-	close($script);
-	my $out = qx(psql -X -q -A -t -v ON_ERROR_STOP=1 @options -d $db -f $dir/script 2>&1);
-	chomp $out;
-	return $out;
-}
+my $psql = Psql->new(settings => '-c client_min_messages=warning -c jit=off');
+sub ask { my ($db, $sql, @options) = @_; my $said = $psql->run($sql, db => $db, arguments => [ '-v', 'ON_ERROR_STOP=1', @options ]); chomp $said; return $said; }
 
 sub database
 {
@@ -89,7 +81,7 @@ SKIP:
 	# libpsl may have been built with a newer one
 	my $dated = ask('pql_email_utf8', 'SELECT extract(epoch FROM dated)::bigint FROM pql.public_suffix_version()');
 	skip "$list is not what libpsl uses", 4 unless abs($dated - (stat $list)[9]) < 86400;
-	is(ask('pql_email_utf8', "\\i $FindBin::Bin/../oracle/suffix.sql", "-v list=$list"), '', 'the rules in plain SQL');
+	is(ask('pql_email_utf8', "\\i $FindBin::Bin/../oracle/suffix.sql", '-v', "list=$list"), '', 'the rules in plain SQL');
 	my ($rules, $used, $ours, $differ, $first) = split(/\|/, ask('pql_email_utf8', <<'SQL'));
 -- every rule itself, below it, and above it
 CREATE TABLE host AS SELECT DISTINCT p || s.rule AS host FROM oracle.suffix s, unnest(ARRAY['', 'x.', 'y.x.', 'z.y.x.', 'www.']) p

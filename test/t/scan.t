@@ -4,57 +4,18 @@
 use strict;
 use warnings;
 use Test::More;
-use File::Temp qw(tempdir);
-use POSIX qw(WNOHANG);
-use Time::HiRes qw(sleep time);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Psql;
+use Time::HiRes qw(sleep);
 
 my $db = 'pql_scan_t';
-my $dir = tempdir(CLEANUP => 1);
-my $settings = '-c min_parallel_table_scan_size=0 -c max_parallel_workers_per_gather=2 -c jit=off -c statement_timeout=30s';
-my $n = 0;
+# nothing here takes a minute: a test that hangs is a test that fails
+my $psql = Psql->new(db => $db, settings => '-c min_parallel_table_scan_size=0 -c max_parallel_workers_per_gather=2 -c jit=off -c statement_timeout=30s', errors_apart => 1, within => 60);
 
-# Starts psql with a script; finish() gives its output, its errors and how long it took.
-sub start
-{
-	my ($sql, %option) = @_;
-	my $self = { file => "$dir/" . $n++, began => time };
-	open(my $script, '>', "$self->{file}.sql") or die;
-	print $script $sql;
-	close($script);
-	$self->{pid} = fork() // die;
-	if ($self->{pid} == 0)
-	{
-		$ENV{PGOPTIONS} = $settings;
-		open(STDOUT, '>', "$self->{file}.out") or die;
-		open(STDERR, '>', "$self->{file}.err") or die;
-		exec('psql', '-X', '-q', '-A', '-t', '-U', $option{user} // 'postgres', '-d', $db, '-f', "$self->{file}.sql");
-	}
-	return $self;
-}
-
-sub slurp
-{
-	open(my $file, '<', $_[0]) or return '';
-	local $/;
-	return <$file> // '';
-}
-
-sub finish
-{
-	my ($self) = @_;
-	# nothing here takes a minute: a test that hangs is a test that fails
-	for (1 .. 1200)
-	{
-		last if waitpid($self->{pid}, WNOHANG) != 0;
-		sleep(0.05);
-		kill('KILL', $self->{pid}) if $_ == 1200;
-	}
-	$self->{took} = time - $self->{began};
-	$self->{out} = slurp("$self->{file}.out");
-	$self->{err} = slurp("$self->{file}.err");
-	return $self;
-}
-
+# Both give what is known of one: {out}, {err} and {took}.
+sub start { my ($sql, %option) = @_; return $psql->start($sql, arguments => [ '-U', $option{user} // 'postgres' ]); }
+sub finish { my ($run) = @_; $psql->finish($run); return $run; }
 sub run { return finish(start(@_)); }
 
 sub wait_for

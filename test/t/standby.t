@@ -6,6 +6,7 @@ use warnings;
 use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Psql;
 use Server;
 use Time::HiRes qw(sleep);
 
@@ -15,17 +16,8 @@ my $dir = $standby->{dir};
 my $primary = $ENV{PGHOST};
 
 # What psql prints, errors and messages among it.
-sub ask
-{
-	my ($where, $sql) = @_;
-	local $ENV{PGOPTIONS} = '-c min_parallel_table_scan_size=0 -c max_parallel_workers_per_gather=2 -c jit=off -c client_min_messages=warning';
-	local @ENV{qw(PGHOST PGPORT)} = $where eq 'standby' ? ($dir, $standby->{port}) : ($primary, $ENV{PGPORT});
-	open(my $script, '>', "$dir/script.sql") or die;
-	print $script $sql;
-	close($script);
-	my $answer = qx(psql -X -q -A -t -d $db -f $dir/script.sql 2>&1);
-	return $answer;
-}
+my $psql = Psql->new(db => $db, settings => '-c min_parallel_table_scan_size=0 -c max_parallel_workers_per_gather=2 -c jit=off -c client_min_messages=warning');
+sub ask { my ($where, $sql) = @_; return $psql->run($sql, environment => $where eq 'standby' ? { PGHOST => $dir, PGPORT => $standby->{port} } : {}); }
 
 sub caught_up
 {

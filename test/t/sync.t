@@ -7,46 +7,21 @@
 use strict;
 use warnings;
 use Test::More;
-use File::Temp qw(tempdir);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Psql;
 use Time::HiRes qw(sleep time);
 
 my $db = 'pql_sync_t';
-my $dir = tempdir(CLEANUP => 1);
 my $refreshes = $ENV{PQL_SYNC_REFRESHES} // 50;
 my $seconds = $ENV{PQL_SYNC_SECONDS} // 6;
 my $seed = $ENV{PQL_SYNC_SEED} // 20261;
-my $n = 0;
 srand($seed);
 
-# Starts psql with a script; finish() gives what it printed, errors among it.
-sub start
-{
-	my ($sql) = @_;
-	my $file = "$dir/" . $n++;
-	open(my $script, '>', "$file.sql") or die;
-	print $script $sql;
-	close($script);
-	my $pid = fork() // die;
-	if ($pid == 0)
-	{
-		$ENV{PGOPTIONS} = '-c client_min_messages=warning -c jit=off -c timezone=UTC';
-		open(STDOUT, '>', "$file.out") or die;
-		open(STDERR, '>&', \*STDOUT) or die;
-		exec('psql', '-X', '-q', '-A', '-t', '-F', "\t", '-P', 'null=~', '-d', $db, '-f', "$file.sql");
-	}
-	return { pid => $pid, file => $file };
-}
-
-sub finish
-{
-	my ($self) = @_;
-	waitpid($self->{pid}, 0);
-	open(my $out, '<', "$self->{file}.out") or return '';
-	local $/;
-	return <$out> // '';
-}
-
-sub run { return finish(start(@_)); }
+my $psql = Psql->new(db => $db, settings => '-c client_min_messages=warning -c jit=off -c timezone=UTC', arguments => [ '-F', "\t", '-P', 'null=~' ]);
+sub start { return $psql->start(@_); }
+sub finish { return $psql->finish(@_); }
+sub run { return $psql->run(@_); }
 
 my %key = (crm_contact => 'user_id', crm_account => 'account_id', crm_task => 'task_id');
 

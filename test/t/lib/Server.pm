@@ -4,6 +4,7 @@ package Server;
 use strict;
 use warnings;
 use File::Temp qw(tempdir);
+use Psql;
 use Time::HiRes qw(sleep);
 
 # new(port => N): its directory, and as whom its programs run, for a server refuses to run as root.
@@ -76,18 +77,7 @@ sub postmaster
 sub psql
 {
 	my ($self, $db, $sql, $to) = @_;
-	my $script = "$to.sql";
-	open(my $file, '>', $script) or die;
-	print $file $sql;
-	close($file);
-	my $pid = fork() // die;
-	if ($pid == 0)
-	{
-		open(STDOUT, '>', $to) or die;
-		open(STDERR, '>&', \*STDOUT) or die;
-		exec('psql', '-X', '-q', '-A', '-t', '-h', $self->{dir}, '-p', $self->{port}, '-U', 'postgres', '-d', $db, '-f', $script) or die;
-	}
-	return $pid;
+	return Psql::spawn($sql, $to, undef, db => $db, arguments => [ '-h', $self->{dir}, '-p', $self->{port}, '-U', 'postgres' ]);
 }
 
 # What psql prints, errors among it.
@@ -96,9 +86,7 @@ sub ask
 	my ($self, $db, $sql) = @_;
 	my $to = "$self->{dir}/answer.$$";
 	waitpid($self->psql($db, $sql, $to), 0);
-	open(my $file, '<', $to) or return '';
-	local $/;
-	return <$file> // '';
+	return Psql::slurp($to);
 }
 
 1;
