@@ -617,7 +617,7 @@ END
 $$;
 COMMENT ON FUNCTION pql.count_usage(timestamptz, text[]) IS 'Counts, once a day, what users did in the 28 days before, and notes those of whom it differs. After pql.lock_crm; part of every refresh that can read all sources. Returns how many differ.';
 
-CREATE FUNCTION pql.write_crm(as_of timestamptz, users text[] DEFAULT '{}', unreadable text[] DEFAULT '{}', last boolean DEFAULT true, wait boolean DEFAULT true) RETURNS int
+CREATE FUNCTION pql.write_crm(as_of timestamptz, users text[] DEFAULT '{}', unreadable text[] DEFAULT '{}', last boolean DEFAULT true, wait boolean DEFAULT true, most_users int DEFAULT NULL) RETURNS int
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
@@ -651,7 +651,9 @@ BEGIN
 	END IF;
 	-- what is read from here on is at least as new as what was noted
 	WITH taken AS (
-		DELETE FROM pql.crm_change c RETURNING c.user_id, c.account_id
+		DELETE FROM pql.crm_change c
+		WHERE most_users IS NULL OR c.user_id IS NULL OR c.user_id IN (SELECT f.user_id FROM pql.crm_change f WHERE f.user_id IS NOT NULL LIMIT most_users)
+		RETURNING c.user_id, c.account_id
 	)
 	SELECT of_users || coalesce(array_agg(DISTINCT t.user_id) FILTER (WHERE t.user_id IS NOT NULL), '{}'), coalesce(array_agg(DISTINCT t.account_id) FILTER (WHERE t.account_id IS NOT NULL), '{}'),
 		coalesce(bool_or(t.user_id IS NULL AND t.account_id IS NULL), false)
@@ -661,7 +663,8 @@ BEGIN
 		of_users := of_users || ARRAY(SELECT p.user_id FROM pql.person p UNION SELECT s.user_id FROM pql.score s UNION SELECT r.user_id FROM pql.crm_contact_row r);
 		of_accounts := of_accounts || ARRAY(SELECT a.account_id FROM pql.account a UNION SELECT r.account_id FROM pql.crm_account_row r);
 	END IF;
-	of_users := ARRAY(SELECT DISTINCT u FROM unnest(of_users || ARRAY(SELECT r.user_id FROM pql.crm_contact_row r WHERE r.due_at <= as_of)) u);
+	-- what is known of one id is told of the person
+	of_users := pql.ids_of(ARRAY(SELECT DISTINCT u FROM unnest(of_users || ARRAY(SELECT r.user_id FROM pql.crm_contact_row r WHERE r.due_at <= as_of)) u));
 	-- the accounts that they leave, and those that they come to
 	of_accounts := of_accounts || ARRAY(SELECT r.account_id FROM pql.crm_account_row r WHERE r.due_at <= as_of)
 		|| ARRAY(SELECT r.account_id FROM pql.many(of_users) u JOIN pql.crm_contact_row r ON r.user_id = u WHERE r.account_id IS NOT NULL);
@@ -685,4 +688,4 @@ BEGIN
 	RETURN n;
 END
 $$;
-COMMENT ON FUNCTION pql.write_crm(timestamptz, text[], text[], boolean, boolean) IS 'Publishes: brings the rows for the CRM in line for these users, for those noted in pql.crm_change, for those whose time has come, and for their accounts. Part of every refresh. unreadable: sources that cannot be read. last: usage is counted, too, where a day has passed. Returns how many rows differ from before; NULL users: none but those noted. wait: for who publishes at the moment; else the users are noted for the next publication. Holds pql.lock_crm until the transaction ends.';
+COMMENT ON FUNCTION pql.write_crm(timestamptz, text[], text[], boolean, boolean, int) IS 'Publishes: brings the rows for the CRM in line for these users, for those noted in pql.crm_change, for those whose time has come, and for their accounts. Part of every refresh. unreadable: sources that cannot be read. last: usage is counted, too, where a day has passed. Returns how many rows differ from before; NULL users: none but those noted. most_users: of those noted so many rows at most, the others stay noted; NULL: all. wait: for who publishes at the moment; else the users are noted for the next publication. Holds pql.lock_crm until the transaction ends.';

@@ -275,7 +275,7 @@ END
 $$;
 COMMENT ON FUNCTION pql.finish_refresh(timestamptz, text[]) IS 'What follows when all who are marked have been judged: leads are moved, and what time alone brings is looked at.';
 
-CREATE FUNCTION pql.refresh_batch(as_of timestamptz DEFAULT now(), most_users int DEFAULT 1000, INOUT run_id bigint DEFAULT NULL, unreadable text[] DEFAULT '{}', logged_until timestamptz DEFAULT 'infinity',
+CREATE FUNCTION pql.refresh_batch(as_of timestamptz DEFAULT now(), most_users int DEFAULT 1000, INOUT run_id bigint DEFAULT NULL, unreadable text[] DEFAULT '{}', logged_until timestamptz DEFAULT 'infinity', publish boolean DEFAULT true,
 	OUT users int, OUT reread int, OUT changed int, OUT triggered int, OUT lag interval)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off
 -- who holds a source for long (to alter it, say) ends this batch, rather than all that wait behind it
@@ -326,7 +326,9 @@ BEGIN
 	IF picked IS NULL THEN
 		users := 0;
 		PERFORM pql.finish_refresh(as_of, unreadable);
-		PERFORM pql.write_crm(as_of, NULL, unreadable, wait => false);
+		IF publish THEN
+			PERFORM pql.write_crm(as_of, NULL, unreadable, wait => false);
+		END IF;
 		RETURN;
 	END IF;
 	-- another refresh may have been quicker
@@ -513,10 +515,15 @@ BEGIN
 	IF users < most_users THEN
 		PERFORM pql.finish_refresh(as_of, unreadable);
 	END IF;
-	PERFORM pql.write_crm(as_of, concerned, unreadable, users < most_users, wait => false);
+	IF publish AND users < most_users THEN
+		PERFORM pql.write_crm(as_of, concerned, unreadable, wait => false);
+	ELSE
+		-- when everybody has been judged: who waits for a lead does not wait for that
+		INSERT INTO pql.crm_change (user_id) SELECT u FROM unnest(concerned) u;
+	END IF;
 END
 $$;
-COMMENT ON FUNCTION pql.refresh_batch(timestamptz, int, bigint, text[], timestamptz) IS 'Brings up to most_users users (and as many whose time has come) up to date, in this transaction: for who cannot CALL pql.refresh. run_id: what the call before returned, to go on with the same run; NULL: a new one, which looks for news in sources without triggers first (0: it has written nothing yet). unreadable: sources not to be read; who needs them stays marked. logged_until: marks made later wait for another run. users 0: nothing was left to do. In READ COMMITTED; a transaction that refreshes several batches keeps their locks. ERROR: as_of NULL, or a minute or more earlier than that of the last refresh (within it, that of the last one holds); a source that cannot be read.';
+COMMENT ON FUNCTION pql.refresh_batch(timestamptz, int, bigint, text[], timestamptz, boolean) IS 'Brings up to most_users users (and as many whose time has come) up to date, in this transaction: for who cannot CALL pql.refresh. run_id: what the call before returned, to go on with the same run; NULL: a new one, which looks for news in sources without triggers first (0: it has written nothing yet). unreadable: sources not to be read; who needs them stays marked. logged_until: marks made later wait for another run. publish: rows for the CRM are written with the last batch. users 0: nothing was left to do. In READ COMMITTED; a transaction that refreshes several batches keeps their locks. ERROR: as_of NULL, or a minute or more earlier than that of the last refresh (within it, that of the last one holds); a source that cannot be read.';
 
 CREATE FUNCTION pql.unreadable_sources(unreadable text[] DEFAULT '{}') RETURNS TABLE (relation text, message text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s' AS $$
@@ -581,7 +588,7 @@ BEGIN
 				END IF;
 				CONTINUE; -- whatever becomes of the first batch, that is done, and others see it
 			END IF;
-			batch := pql.refresh_batch(as_of, 1000, run, unreadable, began);
+			batch := pql.refresh_batch(as_of, 1000, run, unreadable, began, false);
 		EXCEPTION
 			WHEN serialization_failure OR deadlock_detected THEN
 				CONTINUE; -- somebody was faster: again
@@ -610,9 +617,14 @@ BEGIN
 			RAISE NOTICE '% users judged, % left', done, (SELECT p.remaining FROM pql.progress p);
 		END IF;
 	END LOOP;
-	-- what was left to others who published at the same time
-	PERFORM pql.write_crm(as_of, NULL, unreadable);
-	COMMIT;
+	-- Rows for the CRM follow, some at a time. Where something new is to be judged already, that comes first: the rest is published by the refreshes after it.
+	LOOP
+		PERFORM pql.write_crm(as_of, NULL, unreadable, most_users => 1000);
+		COMMIT;
+		SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+		EXIT WHEN NOT EXISTS (SELECT FROM pql.crm_change) OR unreadable OPERATOR(pg_catalog.<>) '{}'
+			OR EXISTS (SELECT FROM pql.change c WHERE c.logged_at OPERATOR(pg_catalog.>) began AND c.due_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() AND c.waits_for IS NULL);
+	END LOOP;
 	messages := messages OPERATOR(pg_catalog.||) failures;
 	IF messages OPERATOR(pg_catalog.<>) '{}' THEN
 		CALL pql.note_failure(run, as_of, pg_catalog.array_to_string(messages, E'\n'));

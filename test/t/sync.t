@@ -68,8 +68,8 @@ sub change
 	my $event = pick(qw(activation_complete invite_sent integration_connected session_start page_view feature_requested));
 	return pick(
 		("INSERT INTO pql.event (user_id, occurred_at, event, properties) VALUES ('$u', '$at', '$event', '{\"invitee_email\": \"x$u\", \"integration_type\": \"y\", \"page_path\": \"/pricing\", \"feature\": \"sso\"}');") x 12,
-		"INSERT INTO pql.event (user_id, occurred_at, event, properties) SELECT '$u', '$at'::timestamptz - h * interval '9 hours', e, '{\"invitee_email\": \"x\", \"integration_type\": \"y\"}'
-			FROM generate_series(0, 4) h, unnest('{activation_complete,invite_sent,integration_connected,session_start}'::text[]) e;",
+		("INSERT INTO pql.event (user_id, occurred_at, event, properties) SELECT '$u', '$at'::timestamptz - h * interval '9 hours', e, '{\"invitee_email\": \"x\", \"integration_type\": \"y\"}'
+			FROM generate_series(0, 4) h, unnest('{activation_complete,invite_sent,integration_connected,session_start}'::text[]) e;") x 2,
 		"DELETE FROM pql.event WHERE user_id = '$u' AND event = '$event';",
 		"UPDATE pql.person SET title = '" . pick('VP', 'Head', '', ' ') . "', full_name = " . pick("'O''Hara; Jo'", 'NULL', "'\$u'") . " WHERE user_id = '$u';",
 		"UPDATE pql.person SET account_id = '$a' WHERE user_id = '$u';",
@@ -90,6 +90,8 @@ sub change
 		"SELECT pql.log_reply($lead, '" . pick('positive', 'unsubscribe', 'not_interested') . "', as_of => '$at') WHERE $lead IS NOT NULL \\g /dev/null\n",
 		"SELECT pql.set_disposition($lead, '" . pick('nurture', 'meeting_set', 'disqualified') . "', 'because', as_of => '$at') WHERE $lead IS NOT NULL \\g /dev/null\n",
 		"SELECT pql.opt_in('$u', '$at') \\g /dev/null\n",
+		("SELECT pql.link_identities('user', '$u', 'user', 'u" . (1 + int rand $users) . "', 'manual', 'test', '2026-01-01') \\g /dev/null\n") x 2,
+		"SELECT pql.unlink(l.link_id, 'test', '$at') FROM (SELECT x.link_id FROM pql.link x WHERE x.undone_at IS NULL ORDER BY md5(x.link_id || '$u') LIMIT 1) l \\g /dev/null\n",
 		"UPDATE pql.rep SET crm_id = crm_id || 'x' WHERE email = 'rep1\@sales.example';");
 }
 
