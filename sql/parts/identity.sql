@@ -258,8 +258,8 @@ COMMENT ON FUNCTION pql.rebuild_identities() IS 'Brings pql.identity in line wit
 CREATE FUNCTION pql.update_identities(kinds text[], ids text[], other_kinds text[], other_ids text[], only_added boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 DECLARE
-	-- from here on going through all links is quicker than looking up those of each
-	many CONSTANT int := 20000;
+	-- from here on going through all links (there are no more than ids were given) is quicker than looking up those of each
+	many CONSTANT int := (SELECT max(l.link_id) FROM pql.link l) / 100;
 	-- so many are looked up at once: plans are made for a few
 	few CONSTANT int := 500;
 	t_kinds text[];
@@ -277,7 +277,7 @@ BEGIN
 	JOIN pql.identifier_kinds o ON o.kind = c.other_kind AND o.class = k.class;
 	IF ids IS NULL THEN
 		RETURN;
-	ELSIF cardinality(ids) > many THEN
+	ELSIF cardinality(ids) > greatest(many, few) THEN
 		PERFORM pql.rebuild_identities();
 		RETURN;
 	ELSIF cardinality(ids) > few THEN
@@ -401,7 +401,7 @@ BEGIN
 	PERFORM pql.identities_changed(pql.affected_users(m_kinds, m_ids));
 END
 $$;
-COMMENT ON FUNCTION pql.update_identities(text[], text[], text[], text[], boolean) IS 'Brings pql.identity in line with links that have changed: of some that were only added (only_added) the components they join, of others all that hung together with their ends. Above 20,000 links everything is reckoned anew. Called by the triggers of pql.link, which hold pql.identity_revision.';
+COMMENT ON FUNCTION pql.update_identities(text[], text[], text[], text[], boolean) IS 'Brings pql.identity in line with links that have changed: of some that were only added (only_added) the components they join, of others all that hung together with their ends. More than 500, and more than a hundredth of all, are everything reckoned anew. Called by the triggers of pql.link, which hold pql.identity_revision.';
 
 CREATE FUNCTION pql.lock_identities() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

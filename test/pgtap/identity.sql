@@ -193,6 +193,8 @@ SELECT is((SELECT d FROM pg_temp.differ() d)::text, '(0,0)', 'joins two');
 
 TRUNCATE pql.link;
 
+-- as if there were many others, of which going through all takes longer
+SELECT setval('pql.link_link_id_seq', 1000000) \g /dev/null
 -- so many that they are taken in slices, with some that are shared, and undone, and that hang together across slices
 INSERT INTO pql.link (kind, id, other_kind, other_id, reason, recorded_at, undone_at, undone_by)
 SELECT CASE WHEN n % 5 = 0 THEN 'user' ELSE 'visitor' END, 'v' || n % 650, 'user', 'w' || n * 7 % 550, 'signed_up', '2026-01-01'::timestamptz + n % 50 * interval '1 day', CASE WHEN n % 11 = 0 THEN '2026-05-01'::timestamptz END, CASE WHEN n % 11 = 0 THEN 'x' END
