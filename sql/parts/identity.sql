@@ -175,9 +175,11 @@ COMMENT ON COLUMN pql.identity.shared_by IS 'The kind of which it is linked with
 
 CREATE TABLE pql.identity_revision (
 	revision bigint NOT NULL,
+	latest timestamptz NOT NULL DEFAULT '-infinity',
 	only_one int PRIMARY KEY DEFAULT 1 CHECK (only_one = 1)
 );
 INSERT INTO pql.identity_revision (revision) VALUES (0);
+COMMENT ON COLUMN pql.identity_revision.latest IS 'No link was recorded or undone later: as of then and later, who is whom is what it is now.';
 COMMENT ON TABLE pql.identity_revision IS 'One row: how often links were written. Who writes links holds it until the transaction ends, so that nobody reckons with less than all links; under an older snapshot that is a serialization failure.';
 
 CREATE FUNCTION pql.identities_changed(users text[]) RETURNS void
@@ -435,6 +437,9 @@ BEGIN
 			PERFORM pql.rebuild_identities();
 			RETURN NULL;
 	END CASE;
+	IF TG_OP <> 'DELETE' THEN
+		UPDATE pql.identity_revision r SET latest = a.latest FROM (SELECT max(greatest(x.recorded_at, x.undone_at)) AS latest FROM added x) a WHERE a.latest > r.latest;
+	END IF;
 	PERFORM pql.update_identities(kinds, ids, other_kinds, other_ids, only_added);
 	RETURN NULL;
 END
@@ -485,7 +490,7 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM pql.link) THEN
 		RETURN;
 	END IF;
-	IF known_at IS NULL AND (as_of IS NULL OR as_of >= (SELECT max(r.as_of) FROM pql.run r)) THEN
+	IF known_at IS NULL AND (as_of IS NULL OR as_of >= (SELECT max(r.as_of) FROM pql.run r) OR as_of >= (SELECT r.latest FROM pql.identity_revision r)) THEN
 		IF users IS NULL THEN
 			RETURN QUERY SELECT a.user_id, a.same_as FROM pql.alias a;
 		ELSE
@@ -501,7 +506,7 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION pql.aliases(timestamptz, timestamptz, text[]) IS 'The aliases by which models judge as of an instant: pql.alias from the last refresh on (or as_of NULL), before it those by the links known then; with known_at, and loaded by then. users: only those of the persons whom these ids mean.';
+COMMENT ON FUNCTION pql.aliases(timestamptz, timestamptz, text[]) IS 'The aliases by which models judge as of an instant: pql.alias from the last refresh or the latest link on (or as_of NULL), before it those by the links known then; with known_at, and loaded by then. users: only those of the persons whom these ids mean.';
 
 CREATE FUNCTION pql.ids_of(users text[], as_of timestamptz DEFAULT NULL, known_at timestamptz DEFAULT NULL) RETURNS text[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
