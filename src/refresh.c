@@ -164,6 +164,15 @@ find_asked(const Refresh *r, const PqlKey *key)
 	return place == NULL ? NULL : &r->asked[place->since];
 }
 
+static Asked *
+asked_for(const Refresh *r, Datum id)
+{
+	PqlKey key;
+
+	key_of(&key, DatumGetTextPP(id));
+	return find_asked(r, &key);
+}
+
 /* ---- the queries ---- */
 
 static void
@@ -341,15 +350,10 @@ static void
 take_alias(void *state, TupleTableSlot *slot)
 {
 	Refresh *r = state;
+	Asked *alias = asked_for(r, slot->tts_values[0]);
+	Asked *person = asked_for(r, slot->tts_values[1]);
 	MemoryContext old;
-	Asked *alias;
-	Asked *person;
-	PqlKey key;
 
-	key_of(&key, DatumGetTextPP(slot->tts_values[0]));
-	alias = find_asked(r, &key);
-	key_of(&key, DatumGetTextPP(slot->tts_values[1]));
-	person = find_asked(r, &key);
 	if (alias != NULL)
 	{
 		alias->is_alias = true;
@@ -404,13 +408,10 @@ static void
 take_kept(void *state, TupleTableSlot *slot)
 {
 	Refresh *r = state;
+	Asked *a = asked_for(r, slot->tts_values[0]);
 	MemoryContext old;
 	Kept *kept;
-	Asked *a;
-	PqlKey key;
 
-	key_of(&key, DatumGetTextPP(slot->tts_values[0]));
-	a = find_asked(r, &key);
 	if (a == NULL)
 		return;
 	old = MemoryContextSwitchTo(r->context);
@@ -853,8 +854,7 @@ judge(Refresh *r, PqlProfile *profile, const PqlEvidence *evidence, Datum *value
 {
 	const PqlModel *model = r->model;
 	Datum *columns = values + ROW_VERDICT;
-	PqlKey key;
-	Asked *a;
+	Asked *a = asked_for(r, values[ROW_USER_ID]);
 	Kept *kept;
 	PqlVerdict v;
 	bytea *packed;
@@ -862,8 +862,6 @@ judge(Refresh *r, PqlProfile *profile, const PqlEvidence *evidence, Datum *value
 	bool new_contact;
 	bool new_score;
 
-	key_of(&key, DatumGetTextPP(values[ROW_USER_ID]));
-	a = find_asked(r, &key);
 	if (a == NULL || a->waits_for != NULL)
 		return;
 	kept = a->kept;

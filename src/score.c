@@ -259,7 +259,6 @@ typedef struct Work
 	PqlModel *model;
 	PqlArena *arena;
 	PqlPopulation *population;
-	PqlAliases *aliases;           /* or NULL */
 	PqlPopulation *passing;        /* where gates are asked first: whom they let through */
 	Tuplestorestate *passing_rows; /* and their profiles */
 	TupleTableSlot *passing_slot;
@@ -1174,9 +1173,10 @@ work(Work *w)
 	}
 	if (w->job->aliases != NULL)
 	{
-		w->aliases = pql_aliases_new();
-		pql_query(w->job->aliases, NULL, PQL_PLAN_ALONE, take_alias, w->aliases);
-		w->scan.aliases = w->aliases;
+		PqlAliases *aliases = pql_aliases_new();
+
+		pql_query(w->job->aliases, NULL, PQL_PLAN_ALONE, take_alias, aliases);
+		w->scan.aliases = aliases;
 	}
 	open_leaves(w);
 	w->words = pql_verdict_words(w->model);

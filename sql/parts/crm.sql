@@ -364,7 +364,8 @@ BEGIN ATOMIC
 	), same AS MATERIALIZED (
 		SELECT a.user_id, a.same_as FROM pql.aliases(as_of, NULL, users) a
 	), about AS MATERIALIZED (
-		SELECT u.user_id, u.is_alias, p, s, t, l, k, p.user_id IS NOT NULL AS is_person, s.user_id IS NOT NULL AS is_scored, k.user_id IS NOT NULL AS was_there, l.lead_id IS NOT NULL AS is_lead,
+		SELECT u.user_id, p, s, t, l, k, p.user_id IS NOT NULL AS is_person, s.user_id IS NOT NULL AS is_scored,
+			CASE WHEN u.is_alias THEN 'merged' WHEN p.user_id IS NULL AND s.user_id IS NULL AND t.user_id IS NULL THEN 'deleted' END AS nobody, k.user_id IS NOT NULL AS was_there, l.lead_id IS NOT NULL AS is_lead,
 			pql.is_undecided(l) AS undecided, l.started_at = s.started_at AS of_this_trial,
 			-- asked only where there may be one
 			CASE WHEN l.lead_id IS NOT NULL THEN pql.touch_barrier(l, as_of)
@@ -397,7 +398,7 @@ BEGIN ATOMIC
 		f.key_features,
 		f.enterprise_request,
 		(a.s).model,
-		CASE WHEN a.is_alias THEN 'merged' WHEN NOT a.is_person AND NOT a.is_scored AND (a.t).user_id IS NULL THEN 'deleted' WHEN (a.s).status = 'converted' THEN 'converted'
+		CASE WHEN a.nobody IS NOT NULL THEN a.nobody WHEN (a.s).status = 'converted' THEN 'converted'
 			WHEN a.barrier IN ('opted_out', 'suppressed') THEN a.barrier ELSE coalesce((a.s).status, 'unscored') END,
 		(a.s).score,
 		(a.s).potential,
@@ -433,7 +434,7 @@ BEGIN ATOMIC
 		JOIN words w ON w.model = v.model AND w.signal = ANY (v.signals)
 	) f
 	CROSS JOIN LATERAL (
-		SELECT CASE WHEN a.is_alias THEN 'merged' WHEN NOT a.is_person AND NOT a.is_scored AND (a.t).user_id IS NULL THEN 'deleted' WHEN a.barrier IS NOT NULL THEN a.barrier
+		SELECT CASE WHEN a.nobody IS NOT NULL THEN a.nobody WHEN a.barrier IS NOT NULL THEN a.barrier
 			WHEN pql.crm_text(coalesce((a.p).email, (a.t).signup ->> 'email')) IS NULL THEN 'no_email' END AS reason
 	) b
 	CROSS JOIN LATERAL (

@@ -508,13 +508,21 @@ END
 $$;
 COMMENT ON FUNCTION pql.aliases(timestamptz, timestamptz, text[]) IS 'The aliases by which models judge as of an instant: pql.alias from the last refresh or the latest link on (or as_of NULL), before it those by the links known then; with known_at, and loaded by then. users: only those of the persons whom these ids mean.';
 
+CREATE FUNCTION pql.merged_ids(as_of timestamptz DEFAULT NULL, known_at timestamptz DEFAULT NULL, users text[] DEFAULT NULL) RETURNS TABLE (id text, user_id text, place int)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+BEGIN ATOMIC
+	SELECT DISTINCT v.id, a.same_as, v.place
+	FROM pql.aliases(as_of, known_at, users) a CROSS JOIN LATERAL (VALUES (a.same_as, 0), (a.user_id, 1)) v (id, place);
+END;
+COMMENT ON FUNCTION pql.merged_ids(timestamptz, timestamptz, text[]) IS 'All ids of persons with several, and user_id, under which each person is judged. place: 0 of that id itself, 1 of an alias. Arguments as those of pql.aliases.';
+
 CREATE FUNCTION pql.ids_of(users text[], as_of timestamptz DEFAULT NULL, known_at timestamptz DEFAULT NULL) RETURNS text[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	IF users IS NULL OR NOT EXISTS (SELECT FROM pql.link) THEN
 		RETURN users;
 	END IF;
-	RETURN ARRAY(SELECT u FROM unnest(users) u UNION SELECT x FROM pql.aliases(as_of, known_at, users) a CROSS JOIN LATERAL (VALUES (a.user_id), (a.same_as)) v (x));
+	RETURN ARRAY(SELECT u FROM unnest(users) u UNION SELECT i.id FROM pql.merged_ids(as_of, known_at, users) i);
 END
 $$;
 COMMENT ON FUNCTION pql.ids_of(text[], timestamptz, timestamptz) IS 'These ids and all others of the same persons (pql.aliases). NULL: NULL.';
@@ -536,16 +544,11 @@ CREATE FUNCTION pql.merged_people(as_of timestamptz, known_at timestamptz DEFAUL
 RETURNS TABLE (user_id text, own_id text, account_id text, signed_up_at timestamptz, paid_at timestamptz, opted_out_at timestamptz, suppressed_at timestamptz)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM pql.link) THEN
-		RETURN;
-	END IF;
 	RETURN QUERY
-	WITH alias AS MATERIALIZED (SELECT a.user_id, a.same_as FROM pql.aliases(merged_people.as_of, merged_people.known_at, only_users) a)
-	SELECT i.same_as, (array_agg(p.user_id ORDER BY i.place, p.user_id COLLATE "C"))[1], (array_agg(p.account_id ORDER BY i.place, p.user_id COLLATE "C"))[1],
+	SELECT i.user_id, (array_agg(p.user_id ORDER BY i.place, p.user_id COLLATE "C"))[1], (array_agg(p.account_id ORDER BY i.place, p.user_id COLLATE "C"))[1],
 		min(p.signed_up_at), min(p.paid_at), min(p.opted_out_at), min(p.suppressed_at)
-	FROM (SELECT a.user_id, a.same_as, 1 AS place FROM alias a UNION ALL SELECT DISTINCT a.same_as, a.same_as, 0 FROM alias a) i
-	JOIN pql.person p ON p.user_id = i.user_id
-	GROUP BY i.same_as;
+	FROM pql.merged_ids(as_of, known_at, only_users) i JOIN pql.person p ON p.user_id = i.id
+	GROUP BY i.user_id;
 END
 $$;
 COMMENT ON FUNCTION pql.merged_people(timestamptz, timestamptz, text[]) IS 'Of persons with several ids: whose row of pql.person speaks for them (own_id: their own, else that of the first alias that has one), its account, and the earliest of the instants that any of their rows has. So nobody who opted out under one id is written to under another.';
@@ -558,25 +561,21 @@ BEGIN ATOMIC
 	FROM pql.person p
 	WHERE (only_users IS NULL OR p.user_id = ANY (only_users))
 		-- NOT IN: once for all, and the rows may still be looked up
-		AND p.user_id NOT IN (SELECT v.id FROM pql.aliases(as_of, known_at, only_users) a CROSS JOIN LATERAL (VALUES (a.user_id), (a.same_as)) v (id))
+		AND p.user_id NOT IN (SELECT i.id FROM pql.merged_ids(as_of, known_at, only_users) i)
 	UNION ALL
 	SELECT m.user_id, m.own_id, m.account_id, m.signed_up_at, m.paid_at, m.opted_out_at, m.suppressed_at
 	FROM pql.merged_people(as_of, known_at, only_users) m;
 END;
 COMMENT ON FUNCTION pql.people_at(timestamptz, timestamptz, text[]) IS 'People as they are judged, one row each, whatever ids they have: as pql.person has them now, of persons with several ids by pql.merged_people. only_users: the ids under which they are judged (pql.person_ids).';
 
-CREATE FUNCTION pql.merged_trials(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL) RETURNS SETOF pql.trial
+CREATE FUNCTION pql.merged_trials(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
+RETURNS TABLE (user_id text, started_at timestamptz, ends_at timestamptz, plan text, converted_at timestamptz, mrr float8, conversion_source text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM pql.link) THEN
-		RETURN;
-	END IF;
 	RETURN QUERY
-	WITH alias AS MATERIALIZED (SELECT a.user_id, a.same_as FROM pql.aliases(merged_trials.as_of, merged_trials.known_at, only_users) a)
-	SELECT DISTINCT ON (i.same_as, t.started_at) i.same_as, t.started_at, t.ends_at, t.plan, t.converted_at, t.mrr, t.conversion_source, t.followed_at
-	FROM (SELECT a.user_id, a.same_as, 1 AS place FROM alias a UNION ALL SELECT DISTINCT a.same_as, a.same_as, 0 FROM alias a) i
-	JOIN pql.trial t ON t.user_id = i.user_id
-	ORDER BY i.same_as, t.started_at, i.place, t.user_id COLLATE "C";
+	SELECT DISTINCT ON (i.user_id, t.started_at) i.user_id, t.started_at, t.ends_at, t.plan, t.converted_at, t.mrr, t.conversion_source
+	FROM pql.merged_ids(as_of, known_at, only_users) i JOIN pql.trial t ON t.user_id = i.id
+	ORDER BY i.user_id, t.started_at, i.place, t.user_id COLLATE "C";
 END
 $$;
 COMMENT ON FUNCTION pql.merged_trials(timestamptz, timestamptz, text[]) IS 'Trials of persons with several ids, under the id by which they are judged. Of two that started at one instant that of this id counts, else that of the first alias.';
@@ -588,7 +587,7 @@ BEGIN ATOMIC
 	SELECT t.user_id, t.started_at, t.ends_at, t.plan, t.converted_at, t.mrr, t.conversion_source
 	FROM pql.trial t
 	WHERE (only_users IS NULL OR t.user_id = ANY (only_users))
-		AND t.user_id NOT IN (SELECT v.id FROM pql.aliases(as_of, known_at, only_users) a CROSS JOIN LATERAL (VALUES (a.user_id), (a.same_as)) v (id))
+		AND t.user_id NOT IN (SELECT i.id FROM pql.merged_ids(as_of, known_at, only_users) i)
 	UNION ALL
 	SELECT m.user_id, m.started_at, m.ends_at, m.plan, m.converted_at, m.mrr, m.conversion_source
 	FROM pql.merged_trials(as_of, known_at, only_users) m;
@@ -870,16 +869,24 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.stated_links(timestamptz) IS 'Links that pql.person and pql.account state now, as pql.link would have them: known since the fact is what it is, from the beginning where it never changed. Test addresses, personal and disposable domains state nothing. Facts that were recorded later than as_of are left out.';
 
+CREATE FUNCTION pql.check_collected_until(as_of timestamptz) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF as_of IS NULL OR NOT isfinite(as_of) THEN
+		RAISE EXCEPTION 'as_of is %', coalesce(as_of::text, 'NULL')
+			USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave it out for now.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION pql.check_collected_until(timestamptz) IS 'An ERROR when links cannot be collected, or accounts derived, up to this instant: it is none.';
+
 CREATE FUNCTION pql.collect_links(as_of timestamptz DEFAULT now(), everything boolean DEFAULT false) RETURNS TABLE (reason text, found bigint, added bigint, undone bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
 DECLARE
 	event_source text;
 	by_events jsonb := '[]';
 BEGIN
-	IF as_of IS NULL OR NOT isfinite(as_of) THEN
-		RAISE EXCEPTION 'as_of is %', coalesce(as_of::text, 'NULL')
-			USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave it out for now.';
-	END IF;
+	PERFORM pql.check_collected_until(as_of);
 	-- one collection at a time, and its reading after all that was linked before
 	UPDATE pql.identity_revision SET revision = revision + 1;
 	FOR event_source IN SELECT s.relation FROM pql.sources s WHERE s.input = 'events' ORDER BY 1 LOOP

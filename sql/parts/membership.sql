@@ -69,10 +69,7 @@ COMMENT ON FUNCTION pql.account_candidates(timestamptz) IS 'Which account people
 CREATE FUNCTION pql.derive_accounts(as_of timestamptz DEFAULT now()) RETURNS TABLE (reason text, people bigint, added bigint, undone bigint)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off SET enable_nestloop = off AS $$
 BEGIN
-	IF as_of IS NULL OR NOT isfinite(as_of) THEN
-		RAISE EXCEPTION 'as_of is %', coalesce(as_of::text, 'NULL')
-			USING ERRCODE = 'null_value_not_allowed', HINT = 'Leave it out for now.';
-	END IF;
+	PERFORM pql.check_collected_until(as_of);
 	UPDATE pql.identity_revision SET revision = revision + 1;
 	-- what a source says in the meantime counts, and is not touched
 	UPDATE pql.person_account d SET undone_at = greatest(as_of, d.recorded_at), undone_why = 'a source says another account, or none', undone_by = 'pql'

@@ -50,16 +50,16 @@ END
 $$;
 COMMENT ON FUNCTION pql.fact_expression(text, boolean) IS 'Where a fact stands in pql''s tables, as an expression; NULL when only attributes may have it. default_only: what holds when neither column nor attribute says it.';
 
-CREATE FUNCTION pql.person_relation(as_of text, known_at text, only_users text) RETURNS text
+CREATE FUNCTION pql.person_relation(arguments text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT format('(SELECT v.user_id, v.own_id, %s FROM pql.people_at(%s, %s, %s) v JOIN pql.person p ON p.user_id = v.own_id)',
+	SELECT format('(SELECT v.user_id, v.own_id, %s FROM pql.people_at(%s) v JOIN pql.person p ON p.user_id = v.own_id)',
 		string_agg(format('%s.%2$I', CASE WHEN a.attname IN ('signed_up_at', 'paid_at', 'opted_out_at', 'suppressed_at') THEN 'v' ELSE 'p' END, a.attname), ', ' ORDER BY a.attnum),
-		as_of, known_at, only_users)
+		arguments)
 	FROM pg_catalog.pg_attribute a
 	WHERE a.attrelid = 'pql.person'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'user_id';
 END;
-COMMENT ON FUNCTION pql.person_relation(text, text, text) IS 'A query with the columns of pql.person, and own_id: one row a person (pql.people_at). Arguments: those of pql.people_at, as expressions.';
+COMMENT ON FUNCTION pql.person_relation(text) IS 'A query with the columns of pql.person, and own_id: one row a person. arguments: those of pql.people_at, as expressions.';
 
 CREATE FUNCTION pql.population_queries(model jsonb, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, as_of timestamptz DEFAULT NULL,
 	OUT signups text, OUT keys text, OUT profiles text, OUT lists text, OUT aliases text)
@@ -75,8 +75,8 @@ DECLARE
 	accounts_change boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name = 'person.account_id');
 	-- without aliases everybody is who the tables say
 	any_alias boolean := EXISTS (SELECT FROM pql.aliases(as_of, known_at, only_users));
-	instants CONSTANT text := format('%L::timestamptz, %L::timestamptz', as_of, known_at);
-	share_array CONSTANT text := CASE WHEN only_users IS NOT NULL THEN '$3' ELSE 'NULL' END;
+	-- of the functions that know of them
+	arguments CONSTANT text := format('%L::timestamptz, %L::timestamptz, %s', as_of, known_at, CASE WHEN only_users IS NOT NULL THEN '$3' ELSE 'NULL' END);
 	person text := 'pql.person';
 	own_id text := 's.user_id';
 	-- of some users they are counted where each is, unless it matters whose row is whose, or when it was so
@@ -108,12 +108,12 @@ BEGIN
 				CASE WHEN only_users IS NOT NULL THEN '$3' ELSE '$7' END) ELSE '' END);
 	ELSE
 		trials := format('(SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.converted_at, r.mrr, r.conversion_source, NULL::jsonb AS signup FROM %s r)',
-			CASE WHEN any_alias THEN format('pql.trials_at(%s, %s)', instants, share_array) ELSE 'pql.trial' END);
+			CASE WHEN any_alias THEN format('pql.trials_at(%s)', arguments) ELSE 'pql.trial' END);
 	END IF;
 	IF any_alias THEN
-		person := pql.person_relation(format('%L::timestamptz', as_of), format('%L::timestamptz', known_at), share_array);
+		person := pql.person_relation(arguments);
 		own_id := 'p.own_id';
-		aliases := format('SELECT a.user_id, a.same_as FROM pql.aliases(%s, %s) a', instants, share_array);
+		aliases := format('SELECT a.user_id, a.same_as FROM pql.aliases(%s) a', arguments);
 	END IF;
 
 	IF info.per_trial THEN

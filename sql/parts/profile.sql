@@ -198,9 +198,8 @@ BEGIN ATOMIC
 	FROM pql.subject_at((SELECT i.per_trial FROM pql.model_info(model) i), as_of, known_at, only_users) s
 	LEFT JOIN pql.account_of_at(as_of, known_at, only_users) o ON o.user_id = s.user_id
 	LEFT JOIN pql.person r ON r.user_id = o.own_id
-	-- the same, with what other rows of the person say
-	LEFT JOIN pql.merged_people(as_of, known_at, only_users) w ON w.user_id = s.user_id
-	CROSS JOIN LATERAL (SELECT coalesce(w.paid_at, r.paid_at) AS paid_at, coalesce(w.opted_out_at, r.opted_out_at) AS opted_out_at, coalesce(w.suppressed_at, r.suppressed_at) AS suppressed_at) p
+	-- instants, which any row of the person may say
+	LEFT JOIN pql.people_at(as_of, known_at, only_users) p ON p.user_id = s.user_id
 	LEFT JOIN pql.account a ON a.account_id = o.account_id
 	LEFT JOIN pql.fact_history_at(as_of, known_at, only_users) hp ON hp.subject = o.own_id
 	LEFT JOIN pql.fact_history_at(as_of, known_at, only_users) ha ON ha.subject = o.account_id
@@ -227,7 +226,7 @@ BEGIN ATOMIC
 	) h
 	CROSS JOIN LATERAL (
 		SELECT
-			coalesce(pql.profile_row(to_jsonb(r) || coalesce(jsonb_strip_nulls(to_jsonb(w) - 'user_id' - 'own_id' - 'account_id'), '{}')), '{}') || jsonb_strip_nulls(jsonb_build_object(
+			coalesce(pql.profile_row(to_jsonb(r) || to_jsonb(p) - ARRAY['user_id', 'own_id', 'account_id']), '{}') || jsonb_strip_nulls(jsonb_build_object(
 				'email', lower(btrim(coalesce(r.email, s.signup ->> 'email'))),
 				'email_kind', pql.email_kind(coalesce(r.email, s.signup ->> 'email')),
 				'signup_source', s.signup -> 'signup_source',

@@ -367,7 +367,8 @@ BEGIN
 	), waits AS MATERIALIZED (
 		SELECT t.user_id, min(t.waits_for) AS waits_for FROM told t WHERE t.waits_for IS NOT NULL GROUP BY t.user_id
 	), judged AS MATERIALIZED (
-		SELECT t.* FROM told t WHERE unreadable = '{}' OR t.user_id NOT IN (SELECT w.user_id FROM waits w)
+		-- with all ids of the person, under any of which there may be a lead
+		SELECT t.*, ARRAY(SELECT a.user_id FROM same a WHERE a.same_as = t.user_id) || t.user_id AS ids FROM told t WHERE unreadable = '{}' OR t.user_id NOT IN (SELECT w.user_id FROM waits w)
 	), claimed AS (
 		DELETE FROM pql.change c WHERE c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
 			-- what came from sources that cannot be read may be still to come
@@ -429,9 +430,8 @@ BEGIN
 			CASE WHEN EXISTS (SELECT FROM pql.routing r WHERE r.model = j.model) THEN refresh_batch.as_of END
 		FROM judged j
 		LEFT JOIN (SELECT c.user_id, bool_and(c.backfill) AS backfill FROM claimed c GROUP BY c.user_id) k ON k.user_id = j.user_id
-		-- under whichever id of the person
 		LEFT JOIN LATERAL (SELECT o.number, o.closed_at FROM pql.lead o
-			WHERE o.user_id = ANY (ARRAY(SELECT a.user_id FROM same a WHERE a.same_as = j.user_id) || j.user_id) AND o.model = j.model AND o.started_at = j.started_at
+			WHERE o.user_id = ANY (j.ids) AND o.model = j.model AND o.started_at = j.started_at
 			ORDER BY o.number DESC LIMIT 1) l ON true
 		WHERE j.new_verdict AND CASE WHEN j.exact THEN j.qualified_at IS NOT NULL AND l.number IS NULL
 			ELSE j.status = 'qualified' AND (l.number IS NULL
@@ -452,7 +452,7 @@ BEGIN
 		FROM judged j
 		-- looked up, one by one
 		CROSS JOIN LATERAL (SELECT l.user_id, l.lead_id FROM pql.lead l
-			WHERE l.user_id = ANY (ARRAY(SELECT a.user_id FROM same a WHERE a.same_as = j.user_id) || j.user_id) AND l.model = j.model AND l.started_at = j.started_at OFFSET 0) k
+			WHERE l.user_id = ANY (j.ids) AND l.model = j.model AND l.started_at = j.started_at OFFSET 0) k
 		WHERE o.user_id = k.user_id AND o.lead_id = k.lead_id AND (j.new_score AND (j.new_verdict OR j.per_trial AND o.trial_ends_at IS DISTINCT FROM j.ends_at OR o.trial_converted_at IS DISTINCT FROM j.converted_at)
 			-- what was paid is no part of the verdict
 			OR j.per_trial AND o.converted_at IS NOT NULL AND j.user_id = ANY (ARRAY(SELECT c.user_id FROM claimed c WHERE c.since = 'infinity'))
@@ -487,7 +487,7 @@ BEGIN
 			LEFT JOIN (SELECT c.user_id, bool_and(c.backfill) AS backfill FROM claimed c GROUP BY c.user_id) k ON k.user_id = j.user_id
 			-- what was so before is in the snapshot still
 			WHERE EXISTS (SELECT FROM pql.signal_alert) AND j.new_verdict AND k.backfill IS NOT TRUE AND NOT EXISTS (SELECT FROM pql.score o
-				WHERE o.user_id = ANY (ARRAY(SELECT s.user_id FROM same s WHERE s.same_as = j.user_id) || j.user_id) AND o.model = j.model AND o.started_at = j.started_at
+				WHERE o.user_id = ANY (j.ids) AND o.model = j.model AND o.started_at = j.started_at
 					AND (a.signal = ANY (o.signals) OR a.signal = 'tier:' || o.tier))),
 		(SELECT jsonb_object_agg(s.source, s.reasons) FROM (
 			SELECT r.source, jsonb_object_agg(r.reason, r.rows) AS reasons

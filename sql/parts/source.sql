@@ -348,14 +348,17 @@ DECLARE
 	ids text[];
 	persons text[];
 BEGIN
-	IF NOT EXISTS (SELECT FROM pql.aliases(as_of, known_at, only_users)) THEN
+	IF only_users IS NOT NULL THEN
+		SELECT array_agg(i.id), array_agg(i.user_id) INTO ids, persons FROM pql.merged_ids(as_of, known_at, only_users) i;
+	END IF;
+	IF ids IS NULL AND (only_users IS NOT NULL OR NOT EXISTS (SELECT FROM pql.aliases(as_of, known_at))) THEN
 		RETURN pql.source_rows(source, known_at, only_users);
 	ELSIF only_users IS NULL THEN
 		RETURN format('SELECT coalesce(a.same_as, e.user_id) AS user_id, e.occurred_at, e.event, e.properties FROM (%s) e LEFT JOIN pql.aliases(%L, %L) a ON a.user_id = e.user_id',
 			pql.source_rows(source, known_at), as_of, known_at);
 	END IF;
-	SELECT array_agg(u.id), array_agg(coalesce(a.same_as, u.id)) INTO ids, persons
-	FROM unnest(pql.ids_of(only_users, as_of, known_at)) u (id) LEFT JOIN pql.aliases(as_of, known_at, only_users) a ON a.user_id = u.id;
+	-- and who has one id only
+	SELECT ids || array_agg(u), persons || array_agg(u) INTO ids, persons FROM unnest(only_users) u WHERE u NOT IN (SELECT unnest(ids));
 	RETURN format('SELECT p.user_id, e.occurred_at, e.event, e.properties FROM unnest(%L::text[], %L::text[]) p (id, user_id) JOIN (%s) e ON e.user_id = p.id', ids, persons, pql.source_rows(source, known_at, ids));
 END
 $$;
