@@ -42,8 +42,7 @@ typedef struct BatchRow
 	PqlTrial *trial; /* of those who have several */
 	PqlEvent event;
 	HeapTupleHeader tuple;
-	bool unusable; /* no event, or no time: counted, not looked at */
-	bool opened;   /* its properties are as the engine reads them */
+	bool opened; /* its properties are as the engine reads them */
 } BatchRow;
 
 typedef struct PqlBatch
@@ -92,13 +91,12 @@ take_row(PqlScan *scan, const PqlShape *shape, HeapTupleHeader tuple)
 	if (fields[PQL_USER_ID] == NULL || fields[PQL_OCCURRED_AT] == NULL)
 		return;
 	event->at = pql_field_instant(shape, PQL_OCCURRED_AT, fields[PQL_OCCURRED_AT]);
-	if (event->at > scan->latest || event->at < scan->earliest)
+	if (event->at > scan->latest || event->at < scan->earliest || !PQL_INSTANT_OK(event->at))
 		return;
 	if (scan->known_at != PQL_NEVER && fields[PQL_RECEIVED_AT] != NULL &&
 		pql_field_instant(shape, PQL_RECEIVED_AT, fields[PQL_RECEIVED_AT]) > scan->known_at)
 		return;
 
-	row->unusable = !PQL_INSTANT_OK(event->at);
 	if (fields[PQL_EVENT] != NULL)
 		event->name =
 			pql_field_text(shape->type[PQL_EVENT], fields[PQL_EVENT], &event->name_length);
@@ -108,16 +106,12 @@ take_row(PqlScan *scan, const PqlShape *shape, HeapTupleHeader tuple)
 		event->name_length = strlen(event->name);
 	}
 	else
-		row->unusable = true;
-	event->dispatch = NULL;
-	if (!row->unusable)
-	{
-		event->dispatch = pql_model_dispatch(scan->model, event->name, event->name_length);
-		if (event->dispatch == NULL && scan->model->nany == 0 && !scan->open)
-			return;
-	}
+		return;
+	event->dispatch = pql_model_dispatch(scan->model, event->name, event->name_length);
+	if (event->dispatch == NULL && scan->model->nany == 0 && !scan->open)
+		return;
 
-	if (!row->unusable && scan->early && event->dispatch->conditional)
+	if (scan->early && event->dispatch->conditional)
 	{
 		/* most rows with a condition fail it: that is cheaper to find out than whose they are */
 		event->properties = (struct varlena *) unconstify(char *, fields[PQL_PROPERTIES]);
@@ -163,8 +157,7 @@ find_members(PqlScan *scan)
 		}
 		row->member = m;
 		row->trial = NULL;
-		/* where there are no trials, rows without a time are counted for whoever has them */
-		if (row->event.at < m->since && !(row->unusable && !scan->model->per_trial))
+		if (row->event.at < m->since)
 			continue;
 		since = m->since;
 		if (unlikely(pql_member_many(m)))
@@ -174,7 +167,7 @@ find_members(PqlScan *scan)
 		}
 		span = row->event.dispatch != NULL ? row->event.dispatch->span : scan->model->any_span;
 		/* what nothing takes any more; but who is known by events alone is to be known */
-		if (span != PQL_NEVER && !scan->open && !row->unusable && row->event.at - since > span)
+		if (span != PQL_NEVER && !scan->open && row->event.at - since > span)
 			continue;
 		held = row->trial != NULL ? row->trial->evidence : pql_member_held(m);
 		if (held != NULL)
@@ -217,7 +210,7 @@ open_properties(PqlScan *scan, const PqlShape *shape, BatchRow *row)
 static bool
 first_counts(PqlScan *scan, const PqlShape *shape, BatchRow *row)
 {
-	if (row->unusable || scan->open)
+	if (scan->open)
 		return true;
 	open_properties(scan, shape, row);
 	return pql_event_counts(scan->model, &row->event);
@@ -228,21 +221,15 @@ add_row(PqlScan *scan, const PqlShape *shape, BatchRow *row)
 {
 	PqlEvidence *e = row->trial != NULL ? row->trial->evidence : pql_member_held(row->member);
 
-	if (!row->unusable)
-		row->event.day = pql_day(scan->model->zone, row->event.at);
+	row->event.day = pql_day(scan->model->zone, row->event.at);
 	if (e == NULL)
 	{
 		if (!first_counts(scan, shape, row))
 			return;
 		e = new_evidence(scan, row);
 	}
-	if (row->unusable)
-		e->ignored++;
-	else
-	{
-		open_properties(scan, shape, row);
-		e = pql_evidence_add(scan->model, e, &row->event);
-	}
+	open_properties(scan, shape, row);
+	e = pql_evidence_add(scan->model, e, &row->event);
 	if (row->trial != NULL)
 		row->trial->evidence = e;
 	else

@@ -20,7 +20,7 @@ BEGIN
 	RETURN format($q$
 		SELECT k.user_id, k.started_at, pql.gather(%L::jsonb, e.occurred_at, e.event, e.properties, nullif(k.started_at, '-infinity')), max(e.occurred_at), count(*)
 		FROM unnest($2, $3, $4, $5, $6) k (id, user_id, started_at, from_at, until)
-		JOIN (%s) e ON e.user_id = k.id AND e.occurred_at >= k.from_at AND e.occurred_at < k.until AND e.occurred_at <= $1 AND e.event IS NOT NULL
+		JOIN (%s) e ON e.user_id = k.id AND e.occurred_at >= k.from_at AND e.occurred_at < k.until AND e.occurred_at <= $1
 		GROUP BY k.user_id, k.started_at$q$, model, pql.source_rows(source, NULL, ids, since));
 END
 $$;
@@ -623,7 +623,7 @@ BEGIN
 		COMMIT;
 		SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 		EXIT WHEN NOT EXISTS (SELECT FROM pql.crm_change) OR unreadable OPERATOR(pg_catalog.<>) '{}'
-			OR EXISTS (SELECT FROM pql.change c WHERE c.logged_at OPERATOR(pg_catalog.>) began AND c.due_at OPERATOR(pg_catalog.<=) pg_catalog.clock_timestamp() AND c.waits_for IS NULL);
+			OR EXISTS (SELECT FROM pql.change c WHERE c.logged_at OPERATOR(pg_catalog.>) began AND c.due_at OPERATOR(pg_catalog.<=) as_of AND c.waits_for IS NULL);
 	END LOOP;
 	messages := messages OPERATOR(pg_catalog.||) failures;
 	IF messages OPERATOR(pg_catalog.<>) '{}' THEN

@@ -121,7 +121,7 @@ BEGIN
 	WHERE of_start IS NULL OR s.started_at = of_start
 	ORDER BY s.started_at DESC NULLS LAST LIMIT 1;
 	IF NOT FOUND THEN
-		EXECUTE format('SELECT EXISTS (SELECT FROM (%s) e)', own_events) INTO any_event;
+		EXECUTE format('SELECT EXISTS (SELECT FROM (%s) e WHERE e.occurred_at <= $1)', own_events) INTO any_event USING as_of;
 	END IF;
 	IF NOT coalesce(any_event, true) OR any_event AND (per_trial OR of_start IS NOT NULL) THEN
 		RAISE EXCEPTION 'model "%" has no subject "%"%', model, asked,
@@ -193,9 +193,9 @@ CREATE FUNCTION pql.events_seen(as_of timestamptz) RETURNS TABLE (event text, n 
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
 	RETURN QUERY EXECUTE format($q$
-		SELECT e.event, count(*), max(e.occurred_at) FILTER (WHERE isfinite(e.occurred_at))
+		SELECT e.event, count(*), max(e.occurred_at)
 		FROM (%s) e
-		WHERE e.event IS NOT NULL AND e.occurred_at <= $1
+		WHERE e.occurred_at <= $1
 		GROUP BY e.event$q$, pql.event_query()) USING as_of;
 END
 $$;

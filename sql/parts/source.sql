@@ -311,7 +311,7 @@ DECLARE
 	rows_of text := pql.source_query(relation, mapping);
 	tables oid[];
 	ids tid[];
-	filters text := '';
+	filters text := $q$ AND e.event IS NOT NULL AND e.occurred_at BETWEEN '0001-01-01 00:00Z' AND '9999-12-31 23:59:59.999999Z'$q$;
 BEGIN
 	IF known_at IS NOT NULL AND mapping ->> 'received_at' IS NOT NULL THEN
 		filters := filters || format(' AND (e.received_at IS NULL OR e.received_at <= %L)', known_at);
@@ -340,7 +340,7 @@ BEGIN
 	RETURN format('SELECT e.user_id, e.occurred_at, e.event, e.properties FROM (%s) e WHERE e.user_id IS NOT NULL%s', rows_of, filters);
 END
 $$;
-COMMENT ON FUNCTION pql.source_rows(text, timestamptz, text[], timestamptz) IS 'The query over a source''s events that count: those with a user''s id, loaded by known_at, once each, under the ids that the source has. Who asks for some ids, or from an instant on, says so, and joins with them.';
+COMMENT ON FUNCTION pql.source_rows(text, timestamptz, text[], timestamptz) IS 'The query over a source''s events that count: those with a user''s id, an event''s name and an instant of the years 1 to 9999, loaded by known_at, once each, under the ids that the source has. Who asks for some ids, or from an instant on, says so, and joins with them.';
 
 CREATE FUNCTION pql.source_events(source text, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL, as_of timestamptz DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$

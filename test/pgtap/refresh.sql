@@ -42,8 +42,7 @@ LANGUAGE sql VOLATILE AS $$
 		UNION ALL
 		(SELECT 'evidence of ' || s.user_id FROM pql.state s JOIN pql.gather_everybody(m.model, (SELECT max(r.as_of) FROM pql.run r)) g
 			ON g.user_id = s.user_id AND g.started_at = s.started_at AND s.model = m.model
-		-- a refresh does not count rows that never count
-		WHERE NOT s.evidence = g.evidence AND pql.evidence_ignored(g.evidence) = 0 AND pql.evidence_ignored(s.evidence) = 0 LIMIT 3)) v
+		WHERE NOT s.evidence = g.evidence LIMIT 3)) v
 	UNION ALL SELECT format('%s rows not published', n) FROM t.left_behind() n WHERE n > 0) w
 $$;
 CREATE FUNCTION t.user(n int) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'u' || to_char(n, 'FM000') $$;
@@ -318,6 +317,11 @@ INSERT INTO app.short VALUES ('visitor', '2026-04-19', 'session_start');
 SELECT pql.connect('events', 'app.short') \g /dev/null
 SELECT t.refresh('2026-04-21') \g /dev/null
 SELECT is(t.count($$pql.score WHERE user_id IN ('passer_by', 'visitor')$$), 4::bigint, 'two who are known by an event');
+-- rows that do not count make nobody known, and nothing of those who are
+INSERT INTO app.short VALUES ('nameless', '2026-04-19', NULL), ('eternal', '-infinity', 'session_start'), ('visitor', '-infinity', 'session_start'), ('visitor', '2026-04-18', NULL), ('listless', 'infinity', 'session_start');
+SELECT t.refresh('2026-04-21') \g /dev/null
+SELECT is(t.count($$pql.score WHERE user_id IN ('nameless', 'eternal', 'listless')$$) || ' ' || t.wrong(), '0 ', 'without an event''s name, or a finite time, nobody is known');
+SELECT throws_ok($$SELECT pql.explain('playbook', 'nameless', '2026-04-21')$$, '42704', NULL, 'also when asked for');
 DELETE FROM pql.event WHERE user_id = 'passer_by';
 SELECT t.refresh('2026-04-21') \g /dev/null
 SELECT is(t.count($$pql.score WHERE user_id = 'passer_by'$$) || ' ' || t.wrong(), '0 ', 'and not without it');

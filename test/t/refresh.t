@@ -48,7 +48,8 @@ SQL
 
 # --- Its transactions ---
 
-is(run('CALL pql.refresh();'), '', 'a first refresh');
+is(run("CALL pql.refresh(now() - interval '4 days'); SELECT count(*) FROM pql.crm_change;"), "0\n", 'one as of an earlier instant does all, though more is to come');
+is(run('CALL pql.refresh();'), '', 'and one as of now');
 all_is_well('after it');
 like(run("SELECT users, finished_at IS NOT NULL, error IS NULL FROM pql.run;"), qr/^2[345]\d\d\|t\|t$/m, 'it reports what it did');
 is(run(<<'SQL'), "t\n", 'one that finds nothing to do writes nothing');
