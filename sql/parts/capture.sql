@@ -112,6 +112,10 @@ END
 $$;
 COMMENT ON FUNCTION pql.drop_capture(text, regclass) IS 'Takes them off again.';
 
+CREATE FUNCTION pql.is_watched(target regclass, trigger name) RETURNS boolean
+LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_is_watched';
+COMMENT ON FUNCTION pql.is_watched(regclass, name) IS 'Have a table and its partitions and children at all levels (pql.tables_of) a trigger of this name?';
+
 CREATE FUNCTION pql.unwatched_tables() RETURNS TABLE (input text, relation text, target regclass, mapping jsonb, capture text)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -119,11 +123,23 @@ BEGIN ATOMIC
 	-- as it was connected: what has come since is nothing to watch
 	FROM (SELECT o.input, o.relation, o.mapping, o.capture FROM pql.source o WHERE o.disconnected_at IS NULL
 		UNION ALL SELECT e.input, e.relation, e.mapping, e.capture FROM pql.sources e WHERE e.input = 'events' AND e.relation = 'pql.event') s
-	CROSS JOIN LATERAL pql.watched_tables(s.input, to_regclass(s.relation), s.mapping) w CROSS JOIN LATERAL pql.tables_of(w.target) t
-	WHERE s.capture IN ('trigger', 'mark')
-		AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = t.relation AND g.tgname = 'pql_' || s.input || '_insert');
+	CROSS JOIN LATERAL pql.watched_tables(s.input, to_regclass(s.relation), s.mapping) w
+	WHERE s.capture IN ('trigger', 'mark') AND NOT pql.is_watched(w.target, ('pql_' || s.input || '_insert')::name);
 END;
 COMMENT ON FUNCTION pql.unwatched_tables() IS 'Sources with a table that has no triggers, though it should: partitions attached, and tables that took a connected one''s name.';
+
+CREATE FUNCTION pql.sources_are_new() RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF EXISTS (SELECT FROM pql.source s WHERE s.input = 'events' AND s.disconnected_at IS NULL AND (s.capture = 'cursor' OR to_regclass(s.relation) IS NULL)) OR EXISTS (SELECT FROM pql.unwatched_tables()) THEN
+		RETURN true;
+	ELSIF EXISTS (SELECT FROM pql.source s WHERE s.input = 'events' AND s.of_schema IS NOT NULL) THEN
+		RETURN EXISTS (SELECT FROM pql.new_tables() n WHERE n.input = 'events');
+	END IF;
+	RETURN false;
+END
+$$;
+COMMENT ON FUNCTION pql.sources_are_new() IS 'Is pql.watch_sources to look at sources of events, or any source to be given triggers? Those with a cursor are to be asked for news, and those that are gone to be told of; and schemas may have got tables.';
 
 CREATE FUNCTION pql.watch_sources(unreadable text[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

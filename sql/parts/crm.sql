@@ -618,6 +618,13 @@ END
 $$;
 COMMENT ON FUNCTION pql.count_usage(timestamptz, text[]) IS 'Counts, once a day, what users did in the 28 days before, and notes those of whom it differs. After pql.lock_crm; part of every refresh that can read all sources. Returns how many differ.';
 
+CREATE FUNCTION pql.crm_is_due(as_of timestamptz) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT EXISTS (SELECT FROM pql.crm_change) OR NOT EXISTS (SELECT FROM pql.crm_publication p WHERE p.usage_until >= (as_of AT TIME ZONE 'UTC')::date) AND as_of IS NOT NULL;
+END;
+COMMENT ON FUNCTION pql.crm_is_due(timestamptz) IS 'Is anybody noted whose rows for the CRM are to be written, or is usage to be counted, because a day has passed (as_of NULL: that is not asked)?';
+
 CREATE FUNCTION pql.write_crm(as_of timestamptz, users text[] DEFAULT '{}', unreadable text[] DEFAULT '{}', last boolean DEFAULT true, wait boolean DEFAULT true, most_users int DEFAULT NULL) RETURNS int
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
@@ -630,8 +637,7 @@ DECLARE
 	stamp timestamptz;
 	n int;
 BEGIN
-	IF of_users = '{}' AND NOT EXISTS (SELECT FROM pql.crm_change) AND NOT EXISTS (SELECT FROM pql.crm_contact_row r WHERE r.due_at <= as_of) AND NOT EXISTS (SELECT FROM pql.crm_account_row r WHERE r.due_at <= as_of)
-		AND (NOT last OR unreadable <> '{}' OR EXISTS (SELECT FROM pql.crm_publication p WHERE p.usage_until >= (as_of AT TIME ZONE 'UTC')::date)) THEN
+	IF of_users = '{}' AND NOT pql.any_due('{pql.crm_contact_row_due,pql.crm_account_row_due}', as_of) AND NOT pql.crm_is_due(CASE WHEN last AND unreadable = '{}' THEN as_of END) THEN
 		RETURN 0;
 	END IF;
 	IF wait THEN
@@ -653,7 +659,7 @@ BEGIN
 	-- what is read from here on is at least as new as what was noted
 	WITH taken AS (
 		DELETE FROM pql.crm_change c
-		WHERE most_users IS NULL OR c.user_id IS NULL OR c.user_id IN (SELECT f.user_id FROM pql.crm_change f WHERE f.user_id IS NOT NULL LIMIT most_users)
+		WHERE most_users IS NULL OR c.user_id IS NULL OR EXISTS (SELECT FROM pql.crm_change e WHERE e.user_id IS NULL AND e.account_id IS NULL) OR c.user_id IN (SELECT f.user_id FROM pql.crm_change f WHERE f.user_id IS NOT NULL LIMIT most_users)
 		RETURNING c.user_id, c.account_id
 	)
 	SELECT of_users || coalesce(array_agg(DISTINCT t.user_id) FILTER (WHERE t.user_id IS NOT NULL), '{}'), coalesce(array_agg(DISTINCT t.account_id) FILTER (WHERE t.account_id IS NOT NULL), '{}'),

@@ -517,6 +517,15 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.people_are_new() IS 'Has anything of pql.person changed since the last refresh? Rows that are known by an address are read again then.';
 
+CREATE FUNCTION pql.inputs_are_new() RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT EXISTS (SELECT FROM pql.input_change)
+		OR EXISTS (SELECT FROM pql.source s WHERE s.input <> 'events' AND s.disconnected_at IS NULL AND (s.capture = 'cursor' OR s.failure IS NOT NULL OR to_regclass(s.relation) IS NULL))
+		OR EXISTS (SELECT FROM pql.source s WHERE s.disconnected_at IS NULL AND s.input <> 'events' AND s.mapping ? 'query') AND pql.people_are_new();
+END;
+COMMENT ON FUNCTION pql.inputs_are_new() IS 'Is there anything to read again of the tables connected as any input but events: noted by triggers, to be asked for, or gone wrong the last time?';
+
 CREATE FUNCTION pql.follow_inputs(as_of timestamptz, OUT ignored jsonb, OUT failures text[])
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET pql_follow.recorded_at = '' SET lock_timeout = 0 AS $$
 DECLARE
@@ -536,10 +545,7 @@ BEGIN
 	IF as_of IS NULL OR NOT isfinite(as_of) THEN
 		RAISE EXCEPTION 'as_of is no instant' USING ERRCODE = 'invalid_parameter_value', HINT = 'Write pql.follow_inputs(now()).';
 	END IF;
-	IF NOT EXISTS (SELECT FROM pql.input_change)
-		AND NOT EXISTS (SELECT FROM pql.source s WHERE s.input <> 'events' AND s.disconnected_at IS NULL AND (s.capture = 'cursor' OR s.failure IS NOT NULL OR to_regclass(s.relation) IS NULL))
-		AND NOT EXISTS (SELECT FROM pql.unwatched_tables() u WHERE u.input <> 'events')
-		AND NOT (EXISTS (SELECT FROM pql.source s WHERE s.disconnected_at IS NULL AND s.input <> 'events' AND s.mapping ? 'query') AND pql.people_are_new()) THEN
+	IF NOT pql.inputs_are_new() AND NOT EXISTS (SELECT FROM pql.unwatched_tables() u WHERE u.input <> 'events') THEN
 		RETURN;
 	END IF;
 	PERFORM pql.lock_follow();

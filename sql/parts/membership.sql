@@ -172,12 +172,19 @@ END
 $$;
 COMMENT ON FUNCTION pql.follow_identities(interval) IS 'From now on refresh finds links and derives accounts (pql.collect_links, pql.derive_accounts) before it judges, when so much time has passed since the last time; 0: each time. NULL: no longer. Negative: an ERROR. Reads all people and accounts, and of events what was loaded since.';
 
+CREATE FUNCTION pql.identities_are_due(as_of timestamptz) RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT EXISTS (SELECT FROM pql.identity_following f WHERE f.followed_at + f.every <= as_of);
+END;
+COMMENT ON FUNCTION pql.identities_are_due(timestamptz) IS 'Has the time come that pql.follow_identities asks for?';
+
 CREATE FUNCTION pql.follow_identities_at(as_of timestamptz) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	message text;
 BEGIN
-	IF NOT EXISTS (SELECT FROM pql.identity_following f WHERE f.followed_at + f.every <= as_of) THEN
+	IF NOT pql.identities_are_due(as_of) THEN
 		RETURN NULL;
 	END IF;
 	BEGIN

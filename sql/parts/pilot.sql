@@ -516,6 +516,15 @@ CREATE TABLE pql.pilot_watch (
 COMMENT ON TABLE pql.pilot_watch IS 'On which day refresh looked last whether a pilot is in breach.';
 SELECT pg_catalog.pg_extension_config_dump('pql.pilot_watch', '');
 
+CREATE FUNCTION pql.unwatched_pilots(as_of timestamptz) RETURNS SETOF pql.pilot
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT x.* FROM pql.pilot x
+	WHERE x.started_at <= as_of AND pql.pilot_end(x) > as_of
+		AND NOT EXISTS (SELECT FROM pql.pilot_watch w WHERE w.pilot = x.pilot AND w.watched_on >= pql.local_date(as_of, (SELECT r.timezone FROM pql.reporting() r)));
+END;
+COMMENT ON FUNCTION pql.unwatched_pilots(timestamptz) IS 'Pilots that run, and that no refresh has looked at on this local day.';
+
 CREATE FUNCTION pql.watch_pilots(as_of timestamptz) RETURNS int
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -526,9 +535,9 @@ DECLARE
 	words text;
 	n int := 0;
 BEGIN
-	FOR p IN SELECT x.* FROM pql.pilot x WHERE x.started_at <= as_of AND pql.pilot_end(x) > as_of ORDER BY x.pilot LOOP
+	FOR p IN SELECT x.* FROM pql.unwatched_pilots(as_of) x ORDER BY x.pilot LOOP
 		today := pql.local_date(as_of, (SELECT r.timezone FROM pql.reporting() r));
-		-- once a day
+		-- by one of those who refresh at once
 		INSERT INTO pql.pilot_watch AS w (pilot, watched_on) VALUES (p.pilot, today)
 		ON CONFLICT ON CONSTRAINT pilot_watch_pkey DO UPDATE SET watched_on = EXCLUDED.watched_on WHERE w.watched_on < EXCLUDED.watched_on;
 		CONTINUE WHEN NOT FOUND;

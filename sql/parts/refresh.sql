@@ -199,7 +199,7 @@ END
 $$;
 COMMENT ON FUNCTION pql.spread_marks(timestamptz, text[], boolean) IS 'Makes evidence anew where pql.stale_models says so, and turns marks for everybody into one for each user. Where some sources cannot be read, a mark stays for when they can.';
 
-CREATE FUNCTION pql.check_as_of(as_of timestamptz) RETURNS void
+CREATE FUNCTION pql.check_as_of(as_of timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	last timestamptz := max(r.as_of) FROM pql.run r;
@@ -214,9 +214,10 @@ BEGIN
 			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It was as of %s.', last),
 				HINT = 'pql.score_all looks back to any instant, and writes nothing.';
 	END IF;
+	RETURN greatest(as_of, last);
 END
 $$;
-COMMENT ON FUNCTION pql.check_as_of(timestamptz) IS 'An ERROR when no refresh can be as of this instant: it is none, or a minute or more earlier than the last one''s.';
+COMMENT ON FUNCTION pql.check_as_of(timestamptz) IS 'As of when a refresh is that is asked to be as of this instant: no earlier than the last one. An ERROR when it is none, or a minute or more earlier.';
 
 CREATE FUNCTION pql.begin_run(as_of timestamptz, unreadable text[] DEFAULT '{}', OUT run bigint, OUT failures text[])
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '10s' AS $$
@@ -572,7 +573,11 @@ DECLARE
 	hint pg_catalog.text;
 	context pg_catalog.text;
 BEGIN
-	PERFORM pql.check_as_of(as_of);
+	-- not inside a transaction, also when there is nothing to do
+	COMMIT;
+	IF NOT pql.has_work(pql.check_as_of(as_of)) THEN
+		RETURN;
+	END IF;
 	LOOP
 		-- each batch sees what was committed before it, whatever the session's default
 		COMMIT;

@@ -307,6 +307,8 @@ CREATE TABLE pql.run (
 	lag interval,
 	error text
 );
+CREATE INDEX run_by_instant ON pql.run (as_of);
+CREATE INDEX run_at_work ON pql.run (run_id) WHERE phase IS NOT NULL;
 COMMENT ON TABLE pql.run IS 'Every refresh that found something to do.';
 COMMENT ON COLUMN pql.run.phase IS 'While it is not finished: reading (everybody''s events) or judging.';
 COMMENT ON COLUMN pql.run.pid IS 'Of the server process that does it.';

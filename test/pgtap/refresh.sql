@@ -13,11 +13,15 @@ CREATE FUNCTION t.refresh(as_of timestamptz, OUT users int, OUT reread int, OUT 
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
 	b record;
+	had_work boolean;
 BEGIN
 	users := 0; reread := 0; changed := 0; triggered := 0;
 	FOR i IN 1 .. 1000 LOOP
+		had_work := pql.has_work(as_of);
 		b := pql.refresh_batch(as_of, 50);
-		IF b.users = 0 THEN
+		IF b.users > 0 AND NOT had_work THEN
+			RAISE EXCEPTION 'there was something to do, and pql.has_work does not say so';
+		ELSIF b.users = 0 THEN
 			INSERT INTO pql.run (as_of, finished_at) VALUES (as_of, as_of);
 			RETURN;
 		END IF;
@@ -339,6 +343,59 @@ INSERT INTO pql.person (user_id, attributes) VALUES ('listed', '[1]'), ('told', 
 UPDATE pql.person SET title = 'Analyst', attributes = CASE user_id WHEN 'told' THEN '{"a": 1}' ELSE attributes END WHERE user_id IN ('listed', 'told');
 SELECT t.refresh('2026-04-21 01:00') \g /dev/null
 SELECT is(t.wrong(), '', 'attributes that are no object');
+
+-- Whether there is anything to do -------------------------------------------------------------------
+
+-- Has a refresh something to do after a change? Which is undone.
+CREATE FUNCTION t.work_after(change text, as_of timestamptz DEFAULT '2026-04-21 01:00') RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+	answer boolean;
+BEGIN
+	BEGIN
+		EXECUTE change;
+		answer := pql.has_work(as_of);
+		RAISE EXCEPTION USING ERRCODE = 'P0042';
+	EXCEPTION WHEN SQLSTATE 'P0042' THEN
+		RETURN answer;
+	END;
+END
+$$;
+SELECT is(t.work_after('SELECT'), true, 'views that are to be asked');
+SELECT pql.disconnect('events', s.relation) FROM pql.sources s WHERE s.relation <> 'pql.event' \g /dev/null
+SELECT t.refresh('2026-04-21 01:00') \g /dev/null
+SELECT is(t.work_after('SELECT'), false, 'nothing');
+SELECT is(pql.check_as_of('2026-04-21 00:59:30'), '2026-04-21 01:00', 'a little earlier is when the last refresh was');
+SELECT is(t.work_after(w.change), true, w.what) FROM (VALUES
+	('an event', $$INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u001', '2026-04-20', 'session_start')$$),
+	('a mark', $$SELECT pql.mark_dirty('{u001}')$$),
+	('a mark for everybody', $$SELECT pql.mark_everybody('infinity', 'x')$$),
+	('a verdict whose time has come', $$UPDATE pql.score SET next_change_at = '2026-04-21' WHERE ctid = (SELECT ctid FROM pql.score LIMIT 1)$$),
+	('a lead whose time has come', $$UPDATE pql.lead SET next_at = '2026-04-21 01:00' WHERE ctid = (SELECT ctid FROM pql.lead LIMIT 1)$$),
+	('what a rep has done', $$INSERT INTO pql.activity (activity_id, kind, occurred_at) VALUES ('x', 'call', '2026-04-20')$$),
+	('what a rep has done at a time nobody knows', $$INSERT INTO pql.activity (activity_id, kind) VALUES ('x', 'call')$$),
+	('a payment to look back at', $$INSERT INTO pql.retention (user_id, started_at, converted_at, due_at) VALUES ('x', '2026-03-01', '2026-03-02', '2026-04-01')$$),
+	('rows for the CRM to write', $$INSERT INTO pql.crm_change (user_id) VALUES ('u001')$$),
+	('rows for the CRM whose time has come', $$UPDATE pql.crm_contact_row SET due_at = '2026-04-21' WHERE ctid = (SELECT ctid FROM pql.crm_contact_row LIMIT 1)$$),
+	('accounts for the CRM whose time has come', $$UPDATE pql.crm_account_row SET due_at = '2026-04-21' WHERE ctid = (SELECT ctid FROM pql.crm_account_row LIMIT 1)$$),
+	('another day, whose usage is to be counted', $$UPDATE pql.crm_publication SET usage_until = '2026-04-20'$$),
+	('links to look for', $$SELECT pql.follow_identities('1 hour')$$),
+	('a pilot', $$INSERT INTO pql.pilot (pilot, model, started_at) VALUES ('x', 'trial', '2026-04-20')$$),
+	('a table without its trigger', $$DROP TRIGGER pql_events_insert ON pql.event$$),
+	('a partition without triggers', $$CREATE TABLE app.parts (user_id text, occurred_at timestamptz, event text) PARTITION BY LIST (event); SELECT pql.connect('events', 'app.parts');
+		TRUNCATE pql.change; CREATE TABLE app.part PARTITION OF app.parts DEFAULT$$),
+	('a source that is gone', $$CREATE TABLE app.going (user_id text, occurred_at timestamptz, event text); SELECT pql.connect('events', 'app.going'); TRUNCATE pql.change; DROP TABLE app.going$$),
+	('rows of people', $$CREATE TABLE app.people (user_id text); SELECT pql.connect('people', 'app.people'); TRUNCATE pql.change, pql.input_change; INSERT INTO app.people VALUES ('u001')$$)) w (what, change);
+SELECT is(t.work_after(w.change), false, w.what) FROM (VALUES
+	('an event to come', $$UPDATE pql.change SET due_at = '2026-05-01'$$),
+	('a pilot that has been looked at', $$INSERT INTO pql.pilot (pilot, model, started_at) VALUES ('x', 'trial', '2026-04-20'); INSERT INTO pql.pilot_watch VALUES ('x', '2026-04-21')$$),
+	('links that have been looked for', $$SELECT pql.follow_identities('1 hour'); UPDATE pql.identity_following SET followed_at = '2026-04-21 00:30'$$),
+	('a table that is connected', $$CREATE TABLE app.parts (user_id text, occurred_at timestamptz, event text) PARTITION BY LIST (event); CREATE TABLE app.part PARTITION OF app.parts DEFAULT;
+		SELECT pql.connect('events', 'app.parts'); TRUNCATE pql.change$$)) w (what, change);
+SELECT is(pql.any_due('{}', 'now'), false, 'no index, nothing due');
+SELECT is(pql.any_due(NULL, 'now'), NULL, 'NULL');
+SELECT throws_ok($$SELECT pql.any_due('{pql.run}', 'now')$$, '42809', NULL, 'a table is no index');
+SELECT throws_ok($$SELECT pql.any_due('{pql.run_pkey}', 'now')$$, '42809', NULL, 'nor is one that has no instants');
 
 SELECT * FROM finish();
 ROLLBACK;

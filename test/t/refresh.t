@@ -58,6 +58,17 @@ UPDATE at SET lsn = pg_current_wal_insert_lsn();
 CALL pql.refresh();
 SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), lsn) < 400 FROM at;
 SQL
+is(run(<<'SQL'), "t\n", 'nor reads what earlier ones left, however many they are');
+INSERT INTO pql.run (as_of, started_at, finished_at) SELECT now() - n * interval '1 minute', now() - n * interval '1 minute', now() FROM generate_series(10000, 60000) n;
+SELECT pg_stat_force_next_flush() \g /dev/null
+CREATE TEMP TABLE before AS SELECT seq_tup_read FROM pg_stat_user_tables WHERE relid = 'pql.run'::regclass;
+INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u7', now() - interval '1 minute', 'session_start');
+CALL pql.refresh();
+CALL pql.refresh();
+SELECT pg_stat_force_next_flush() \g /dev/null
+SELECT s.seq_tup_read - b.seq_tup_read < 10000 FROM pg_stat_user_tables s CROSS JOIN before b WHERE relid = 'pql.run'::regclass;
+DELETE FROM pql.run WHERE as_of < now() - interval '10 days';
+SQL
 like(run("BEGIN; CALL pql.refresh();"), qr/invalid transaction termination/, 'not inside a transaction');
 is(run("BEGIN; INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u7', now() - interval '1 minute', 'session_start'); SELECT users FROM pql.refresh_batch(); ROLLBACK;"), "1\n", 'which a batch may be');
 is(run("SET default_transaction_isolation = serializable; INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('u8', now() - interval '1 minute', 'session_start'); CALL pql.refresh();"),
