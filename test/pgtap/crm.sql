@@ -296,6 +296,13 @@ SELECT min(model) AS by FROM pql.crm_contact \gset told_
 SELECT pql.deactivate_model(:'told_by') \g /dev/null
 SELECT t.refresh('2026-04-15 12:29') \g /dev/null
 SELECT is((SELECT count(*) FROM pql.crm_contact WHERE model = :'told_by'), 0::bigint, 'nor does one of users, of those to whom nothing happened either');
+-- who is noted by name comes with everybody, and not once more
+INSERT INTO pql.crm_change (user_id) SELECT p.user_id FROM pql.person p ORDER BY p.user_id LIMIT 3;
+SELECT pql.write_crm('2026-04-15 12:40', most_users => 1) \g /dev/null
+SELECT is((SELECT count(*) FROM pql.crm_change), 2::bigint, 'some at a time');
+INSERT INTO pql.crm_change DEFAULT VALUES;
+SELECT pql.write_crm('2026-04-15 12:41', most_users => 1) \g /dev/null
+SELECT is((SELECT count(*) FROM pql.crm_change), 0::bigint, 'or everybody at once');
 SELECT is_empty('SELECT t.unfit()', 'no empty text, no key twice, to the end');
 
 SELECT * FROM finish();
