@@ -516,6 +516,15 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.merged_ids(timestamptz, timestamptz, text[]) IS 'All ids of persons with several, and user_id, under which each person is judged. place: 0 of that id itself, 1 of an alias. Arguments as those of pql.aliases.';
 
+CREATE FUNCTION pql.ids_to_merge(as_of timestamptz, known_at timestamptz, users text[], of_trials boolean) RETURNS TABLE (id text, user_id text, place int)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 10
+BEGIN ATOMIC
+	SELECT DISTINCT v.id, a.same_as, v.place
+	FROM pql.aliases(as_of, known_at, users) a CROSS JOIN LATERAL (VALUES (a.same_as, 0), (a.user_id, 1)) v (id, place)
+	WHERE CASE WHEN of_trials THEN EXISTS (SELECT FROM pql.trial t WHERE t.user_id = a.user_id) ELSE EXISTS (SELECT FROM pql.person p WHERE p.user_id = a.user_id) END;
+END;
+COMMENT ON FUNCTION pql.ids_to_merge(timestamptz, timestamptz, text[], boolean) IS 'The same of aliases that have trials, or else a row of pql.person: of all other persons the tables say what is so under the id by which they are judged. Visitors have neither, as a rule.';
+
 CREATE FUNCTION pql.ids_of(users text[], as_of timestamptz DEFAULT NULL, known_at timestamptz DEFAULT NULL) RETURNS text[]
 LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -547,11 +556,11 @@ BEGIN
 	RETURN QUERY
 	SELECT i.user_id, (array_agg(p.user_id ORDER BY i.place, p.user_id COLLATE "C"))[1], (array_agg(p.account_id ORDER BY i.place, p.user_id COLLATE "C"))[1],
 		min(p.signed_up_at), min(p.paid_at), min(p.opted_out_at), min(p.suppressed_at)
-	FROM pql.merged_ids(as_of, known_at, only_users) i JOIN pql.person p ON p.user_id = i.id
+	FROM pql.ids_to_merge(as_of, known_at, only_users, false) i JOIN pql.person p ON p.user_id = i.id
 	GROUP BY i.user_id;
 END
 $$;
-COMMENT ON FUNCTION pql.merged_people(timestamptz, timestamptz, text[]) IS 'Of persons with several ids: whose row of pql.person speaks for them (own_id: their own, else that of the first alias that has one), its account, and the earliest of the instants that any of their rows has. So nobody who opted out under one id is written to under another.';
+COMMENT ON FUNCTION pql.merged_people(timestamptz, timestamptz, text[]) IS 'Of persons of whom an alias has a row of pql.person: whose row speaks for them (own_id: their own, else that of the first alias that has one), its account, and the earliest of the instants that any of their rows has. So nobody who opted out under one id is written to under another.';
 
 CREATE FUNCTION pql.people_at(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
 RETURNS TABLE (user_id text, own_id text, account_id text, signed_up_at timestamptz, paid_at timestamptz, opted_out_at timestamptz, suppressed_at timestamptz)
@@ -561,7 +570,7 @@ BEGIN ATOMIC
 	FROM pql.person p
 	WHERE (only_users IS NULL OR p.user_id = ANY (only_users))
 		-- NOT IN: once for all, and the rows may still be looked up
-		AND p.user_id NOT IN (SELECT i.id FROM pql.merged_ids(as_of, known_at, only_users) i)
+		AND p.user_id NOT IN (SELECT i.id FROM pql.ids_to_merge(as_of, known_at, only_users, false) i)
 	UNION ALL
 	SELECT m.user_id, m.own_id, m.account_id, m.signed_up_at, m.paid_at, m.opted_out_at, m.suppressed_at
 	FROM pql.merged_people(as_of, known_at, only_users) m;
@@ -574,11 +583,11 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 10 SET search_path = pg_catalog, pg_t
 BEGIN
 	RETURN QUERY
 	SELECT DISTINCT ON (i.user_id, t.started_at) i.user_id, t.started_at, t.ends_at, t.plan, t.converted_at, t.mrr, t.conversion_source
-	FROM pql.merged_ids(as_of, known_at, only_users) i JOIN pql.trial t ON t.user_id = i.id
+	FROM pql.ids_to_merge(as_of, known_at, only_users, true) i JOIN pql.trial t ON t.user_id = i.id
 	ORDER BY i.user_id, t.started_at, i.place, t.user_id COLLATE "C";
 END
 $$;
-COMMENT ON FUNCTION pql.merged_trials(timestamptz, timestamptz, text[]) IS 'Trials of persons with several ids, under the id by which they are judged. Of two that started at one instant that of this id counts, else that of the first alias.';
+COMMENT ON FUNCTION pql.merged_trials(timestamptz, timestamptz, text[]) IS 'Trials of persons of whom an alias has some, under the id by which they are judged. Of two that started at one instant that of this id counts, else that of the first alias.';
 
 CREATE FUNCTION pql.trials_at(as_of timestamptz, known_at timestamptz DEFAULT NULL, only_users text[] DEFAULT NULL)
 RETURNS TABLE (user_id text, started_at timestamptz, ends_at timestamptz, plan text, converted_at timestamptz, mrr float8, conversion_source text)
@@ -587,7 +596,7 @@ BEGIN ATOMIC
 	SELECT t.user_id, t.started_at, t.ends_at, t.plan, t.converted_at, t.mrr, t.conversion_source
 	FROM pql.trial t
 	WHERE (only_users IS NULL OR t.user_id = ANY (only_users))
-		AND t.user_id NOT IN (SELECT i.id FROM pql.merged_ids(as_of, known_at, only_users) i)
+		AND t.user_id NOT IN (SELECT i.id FROM pql.ids_to_merge(as_of, known_at, only_users, true) i)
 	UNION ALL
 	SELECT m.user_id, m.started_at, m.ends_at, m.plan, m.converted_at, m.mrr, m.conversion_source
 	FROM pql.merged_trials(as_of, known_at, only_users) m;

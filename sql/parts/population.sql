@@ -73,14 +73,16 @@ DECLARE
 	signing text[] := CASE WHEN any_conversion THEN pql.payers_beside(only_users) ELSE only_users END;
 	any_fact boolean := EXISTS (SELECT FROM pql.fact);
 	accounts_change boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name = 'person.account_id');
-	-- without aliases everybody is who the tables say
-	any_alias boolean := EXISTS (SELECT FROM pql.aliases(as_of, known_at, only_users));
+	-- where no alias has a row, or trials, everybody is who the tables say
+	any_alias boolean;
+	people_merge boolean;
+	trials_merge boolean;
 	-- of the functions that know of them
 	arguments CONSTANT text := format('%L::timestamptz, %L::timestamptz, %s', as_of, known_at, CASE WHEN only_users IS NOT NULL THEN '$3' ELSE 'NULL' END);
 	person text := 'pql.person';
 	own_id text := 's.user_id';
-	-- of some users they are counted where each is, unless it matters whose row is whose, or when it was so
-	counts_members CONSTANT boolean := 'account.members' = ANY (facts) AND (only_users IS NULL OR accounts_change OR any_alias);
+	-- of some users they are counted where each is, unless it matters whose row is whose of them and their colleagues, or when it was so
+	counts_members boolean;
 	leads_known boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name >= 'lead.' AND f.name < 'lead/');
 	-- the planner leaves it out when it is all of them
 	share CONSTANT text := CASE WHEN only_users IS NOT NULL THEN '%1$s.user_id = ANY ($3)' ELSE '($4 - $3 = 4294967296 OR pql.user_between(%1$s.user_id, $3, $4))' END;
@@ -94,6 +96,11 @@ DECLARE
 	started text := '';
 	columns text;
 BEGIN
+	SELECT count(*) > 0, coalesce(bool_or(EXISTS (SELECT FROM pql.person p WHERE p.user_id = a.user_id)), false), coalesce(bool_or(EXISTS (SELECT FROM pql.trial t WHERE t.user_id = a.user_id)), false)
+	INTO any_alias, people_merge, trials_merge
+	FROM pql.aliases(as_of, known_at, only_users) a;
+	counts_members := 'account.members' = ANY (facts) AND (only_users IS NULL OR accounts_change OR people_merge
+		OR EXISTS (SELECT FROM pql.ids_to_merge(as_of, known_at, pql.colleagues(only_users, as_of, known_at), false)));
 	IF by_signup THEN
 		signups := format($q$SELECT array_agg(e.user_id), array_agg(e.occurred_at), array_agg(e.properties)
 			FROM (SELECT DISTINCT ON (x.user_id, x.occurred_at) x.user_id, x.occurred_at, x.properties
@@ -108,11 +115,13 @@ BEGIN
 				CASE WHEN only_users IS NOT NULL THEN '$3' ELSE '$7' END) ELSE '' END);
 	ELSE
 		trials := format('(SELECT r.user_id, r.started_at, r.ends_at, r.plan, r.converted_at, r.mrr, r.conversion_source, NULL::jsonb AS signup FROM %s r)',
-			CASE WHEN any_alias THEN format('pql.trials_at(%s)', arguments) ELSE 'pql.trial' END);
+			CASE WHEN trials_merge THEN format('pql.trials_at(%s)', arguments) ELSE 'pql.trial' END);
 	END IF;
-	IF any_alias THEN
+	IF people_merge THEN
 		person := pql.person_relation(arguments);
 		own_id := 'p.own_id';
+	END IF;
+	IF any_alias THEN
 		aliases := format('SELECT a.user_id, a.same_as FROM pql.aliases(%s) a', arguments);
 	END IF;
 
@@ -173,7 +182,7 @@ BEGIN
 		|| CASE WHEN accounts_change THEN format(CASE WHEN only_users IS NOT NULL THEN ' LEFT JOIN LATERAL (SELECT * FROM (%1$s) g WHERE g.subject = %2$s OFFSET 0) f ON true' ELSE ' LEFT JOIN (%1$s) f ON f.subject = %2$s' END, $q$
 			SELECT r.subject, (array_agg(r.value ORDER BY r.recorded_at DESC)
 				FILTER (WHERE r.recorded_at <= $1 AND ($2 IS NULL OR r.recorded_at <= $2)))[1] AS latest
-			FROM pql.fact r WHERE r.name = 'person.account_id' GROUP BY r.subject$q$, CASE WHEN any_alias THEN 'p.own_id' ELSE 'p.user_id' END) ELSE '' END
+			FROM pql.fact r WHERE r.name = 'person.account_id' GROUP BY r.subject$q$, CASE WHEN people_merge THEN 'p.own_id' ELSE 'p.user_id' END) ELSE '' END
 		|| CASE WHEN EXISTS (SELECT FROM unnest(facts) u WHERE u LIKE 'account.%') THEN format(' LEFT JOIN pql.account a ON a.account_id = %s', account) ELSE '' END
 		|| CASE WHEN any_fact THEN (SELECT string_agg(format(CASE WHEN only_users IS NOT NULL
 				THEN ' LEFT JOIN LATERAL (SELECT g.history FROM pql.fact_history_at($1, $2) g WHERE g.subject = %2$s OFFSET 0) %1$s ON true' ELSE ' LEFT JOIN pql.fact_history_at($1, $2) %1$s ON %1$s.subject = %2$s' END, h.name, h.subject), '')

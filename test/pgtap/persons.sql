@@ -126,6 +126,16 @@ SELECT is((SELECT count(*) FROM pql.alias WHERE user_id = 'v8'), 0::bigint, 'doe
 SELECT is_empty($$SELECT t.wrong('2026-03-09 07:15')$$, 'an hour after the first');
 SELECT is((SELECT count(*) FROM pql.alias WHERE user_id = 'v8'), 1::bigint, 'it does');
 SELECT is(pql.follow_identities_at('2026-03-09 07:20'), NULL, 'nothing is due');
+
+-- colleagues are counted by person, also for who has one id
+DELETE FROM pql.fact WHERE name = 'person.account_id';
+INSERT INTO pql.account (account_id, employees) VALUES ('trio', 300);
+INSERT INTO pql.person (user_id, account_id, signed_up_at) VALUES ('trio1', 'trio', '2026-03-01'), ('trio2', 'trio', '2026-03-01'), ('trio2b', 'trio', '2026-03-01');
+SELECT pql.link_identities('user', 'trio2b', 'user', 'trio2', 'manual', 'eve', '2026-03-02') \g /dev/null
+SELECT is_empty($$SELECT t.wrong('2026-03-09 07:21')$$, 'an account with two people, of whom one has two ids');
+SELECT is((SELECT count(*) FROM pql.fact WHERE name = 'person.account_id'), 0::bigint, 'which they were of from the beginning');
+INSERT INTO pql.event (user_id, occurred_at, event) VALUES ('trio1', '2026-03-09 07:22', 'feature_used');
+SELECT is_empty($$SELECT t.wrong('2026-03-09 07:25')$$, 'has two for the other one');
 SELECT pql.follow_identities('0') \g /dev/null
 INSERT INTO pql.identifier_place (place, name, kind, reason) VALUES ('person', 'broken', 'visitor', 'test');
 ALTER TABLE pql.identifier_place RENAME COLUMN reason TO why;
