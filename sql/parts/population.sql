@@ -75,6 +75,8 @@ DECLARE
 	accounts_change boolean := EXISTS (SELECT FROM pql.fact f WHERE f.name = 'person.account_id');
 	-- where no alias has a row, or trials, everybody is who the tables say
 	any_alias boolean;
+	alias_ids text[];
+	alias_persons text[];
 	people_merge boolean;
 	trials_merge boolean;
 	-- of the functions that know of them
@@ -96,8 +98,9 @@ DECLARE
 	started text := '';
 	columns text;
 BEGIN
-	SELECT count(*) > 0, coalesce(bool_or(EXISTS (SELECT FROM pql.person p WHERE p.user_id = a.user_id)), false), coalesce(bool_or(EXISTS (SELECT FROM pql.trial t WHERE t.user_id = a.user_id)), false)
-	INTO any_alias, people_merge, trials_merge
+	SELECT count(*) > 0, coalesce(bool_or(EXISTS (SELECT FROM pql.person p WHERE p.user_id = a.user_id)), false), coalesce(bool_or(EXISTS (SELECT FROM pql.trial t WHERE t.user_id = a.user_id)), false),
+		array_agg(a.user_id) FILTER (WHERE only_users IS NOT NULL), array_agg(a.same_as) FILTER (WHERE only_users IS NOT NULL)
+	INTO any_alias, people_merge, trials_merge, alias_ids, alias_persons
 	FROM pql.aliases(as_of, known_at, only_users) a;
 	counts_members := 'account.members' = ANY (facts) AND (only_users IS NULL OR accounts_change OR people_merge
 		OR EXISTS (SELECT FROM pql.ids_to_merge(as_of, known_at, pql.colleagues(only_users, as_of, known_at), false)));
@@ -122,7 +125,8 @@ BEGIN
 		own_id := 'p.own_id';
 	END IF;
 	IF any_alias THEN
-		aliases := format('SELECT a.user_id, a.same_as FROM pql.aliases(%s) a', arguments);
+		-- those of some users are at hand
+		aliases := CASE WHEN only_users IS NULL THEN format('SELECT a.user_id, a.same_as FROM pql.aliases(%s) a', arguments) ELSE format('SELECT * FROM unnest(%L::text[], %L::text[])', alias_ids, alias_persons) END;
 	END IF;
 
 	IF info.per_trial THEN
