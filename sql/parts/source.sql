@@ -454,7 +454,9 @@ BEGIN
 		SELECT string_agg(w.word, ' or ' ORDER BY w.n) FROM pql.input_words(input) w WHERE w.need = 'either' HAVING count(given ->> w.word) = 0 AND count(*) > 0
 	LOOP
 		RAISE EXCEPTION 'mapping of % does not say where % is', qualified, asked.word
-			USING ERRCODE = 'invalid_parameter_value',
+			USING ERRCODE = 'invalid_parameter_value', DETAIL = (
+					SELECT format('It has %s%s.', string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum) FILTER (WHERE a.attnum <= 30), CASE WHEN count(*) > 30 THEN ' …' ELSE '' END)
+					FROM pg_attribute a WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped),
 				HINT = format('Add "%s": "column" to the mapping%s.', split_part(asked.word, ' ', 1),
 					CASE asked.word WHEN 'event' THEN ', or {"is": "name"} where all rows are one event' ELSE '' END);
 	END LOOP;
