@@ -18,10 +18,13 @@
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -76,6 +79,7 @@ pql_any_due(PG_FUNCTION_ARGS)
 		Oid table_id = IndexGetRelation(DatumGetObjectId(oids[i]), true);
 		Relation table;
 		Relation index;
+		AclResult acl;
 
 		if (!OidIsValid(table_id))
 			not_of_instants(DatumGetObjectId(oids[i]));
@@ -85,7 +89,12 @@ pql_any_due(PG_FUNCTION_ARGS)
 		if (index->rd_rel->relam != BTREE_AM_OID ||
 			TupleDescAttr(RelationGetDescr(index), 0)->atttypid != TIMESTAMPTZOID)
 			not_of_instants(DatumGetObjectId(oids[i]));
-		found = is_due(table, index, as_of);
+		acl = pg_class_aclcheck(table_id, GetUserId(), ACL_SELECT);
+		if (acl != ACLCHECK_OK)
+			aclcheck_error(acl, OBJECT_TABLE, RelationGetRelationName(table));
+		/* who may not see all rows asks the queries, which show those they may */
+		found = check_enable_rls(table_id, InvalidOid, true) == RLS_ENABLED ||
+				is_due(table, index, as_of);
 		index_close(index, AccessShareLock);
 		table_close(table, AccessShareLock);
 	}

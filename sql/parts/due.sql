@@ -2,7 +2,7 @@
 
 CREATE FUNCTION pql.any_due(indexes regclass[], as_of timestamptz) RETURNS boolean
 LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pql_any_due';
-COMMENT ON FUNCTION pql.any_due(regclass[], timestamptz) IS 'Has any of these B-tree indexes, whose first column is a timestamptz, a row of as_of or before, or of no instant (which is at once)? By one look at each, without planning.';
+COMMENT ON FUNCTION pql.any_due(regclass[], timestamptz) IS 'Has any of these B-tree indexes, whose first column is a timestamptz, a row of as_of or before, or of no instant (which is at once)? By one look at each, without planning. Tables with row security for whoever asks count as having one. An ERROR: a table that they may not read, and what is no such index.';
 
 CREATE FUNCTION pql.has_work(as_of timestamptz) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$

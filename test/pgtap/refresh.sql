@@ -394,6 +394,17 @@ SELECT is(t.work_after(w.change), false, w.what) FROM (VALUES
 		SELECT pql.connect('events', 'app.parts'); TRUNCATE pql.change$$)) w (what, change);
 SELECT is(pql.any_due('{}', 'now'), false, 'no index, nothing due');
 SELECT is(pql.any_due(NULL, 'now'), NULL, 'NULL');
+CREATE ROLE t_nosy;
+GRANT USAGE ON SCHEMA pql TO t_nosy;
+SET ROLE t_nosy;
+SELECT throws_ok($$SELECT pql.any_due('{pql.lead_by_next}', 'now')$$, '42501', NULL, 'who may not read a table is told nothing of it');
+RESET ROLE;
+GRANT SELECT ON pql.run TO t_nosy;
+ALTER TABLE pql.run ENABLE ROW LEVEL SECURITY;
+SET ROLE t_nosy;
+SELECT is(pql.any_due('{pql.run_by_instant}', '-infinity'), true, 'nor who may not see all rows');
+RESET ROLE;
+SELECT is(pql.any_due('{pql.run_by_instant}', '-infinity'), false, 'who may, the truth');
 SELECT throws_ok($$SELECT pql.any_due('{pql.run}', 'now')$$, '42809', NULL, 'a table is no index');
 SELECT throws_ok($$SELECT pql.any_due('{pql.run_pkey}', 'now')$$, '42809', NULL, 'nor is one that has no instants');
 
