@@ -100,10 +100,41 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION pql.state_fits(text) IS 'Is there evidence of a model, of the layout that its active version keeps?';
 
+CREATE FUNCTION pql.users_to_reread(as_of timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+-- a few of many
+SET enable_seqscan = off AS $$
+DECLARE
+	part CONSTANT int := 16;
+BEGIN
+	RETURN coalesce(part * max(n.users), 0) FROM (
+		SELECT count(*) AS users
+		FROM pql.active_model m
+		CROSS JOIN (SELECT c.user_id, min(c.since) AS since FROM pql.change c WHERE c.due_at <= as_of AND pql.user_between(c.user_id, 0, 4294967296 / part) GROUP BY c.user_id) c
+		LEFT JOIN LATERAL (SELECT max(s.seen_until) AS seen_until FROM pql.state s WHERE s.user_id = c.user_id AND s.model = m.model OFFSET 0) s ON true
+		WHERE m.unit = 'user' AND (s.seen_until IS NULL OR c.since <= s.seen_until)
+		GROUP BY m.model) n;
+END
+$$;
+COMMENT ON FUNCTION pql.users_to_reread(timestamptz) IS 'Of about how many marked users all events are to be read: nothing is kept of them, or something came or went before what they have been judged by. By looking at every sixteenth.';
+
+CREATE FUNCTION pql.share_to_reread(as_of timestamptz) RETURNS float8
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = on AS $$
+BEGIN
+	RETURN max(n.share) FROM (
+		SELECT (
+			SELECT count(*) FILTER (WHERE s.seen_until IS NULL OR c.since <= s.seen_until)::float8 / nullif(count(*), 0)
+			FROM (SELECT c.user_id, min(c.since) AS since FROM pql.change c WHERE c.due_at <= as_of GROUP BY c.user_id) c
+			FULL JOIN (SELECT s.user_id, max(s.seen_until) AS seen_until FROM pql.state s WHERE s.model = m.model GROUP BY s.user_id) s ON s.user_id = c.user_id) AS share
+		FROM pql.active_model m WHERE m.unit = 'user') n;
+END
+$$;
+COMMENT ON FUNCTION pql.share_to_reread(timestamptz) IS 'The same of all users there are, counted, as a share of them. NULL: there is nobody.';
+
 CREATE FUNCTION pql.stale_models(as_of timestamptz, unreadable text[] DEFAULT '{}', counting boolean DEFAULT true) RETURNS text[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = on AS $$
 DECLARE
-	-- fewer marks, and a smaller part of all users, are read user by user
+	-- fewer, and a smaller part of all users, are read user by user
 	few CONSTANT int := 10000;
 	part CONSTANT float8 := 0.1;
 	everybody_since timestamptz := min(c.since) FROM pql.change c WHERE c.user_id IS NULL;
@@ -115,12 +146,12 @@ BEGIN
 	IF counting THEN
 		many := (SELECT count(*) FROM (SELECT FROM pql.change c WHERE c.due_at <= as_of LIMIT few) c) = few;
 	END IF;
-	-- by itself: to get ready to count everybody takes long, even when it is not done
-	IF many THEN
-		many := EXISTS (SELECT FROM pql.active_model m WHERE m.unit = 'user' AND (
-			SELECT count(*) FILTER (WHERE s.seen_until IS NULL OR c.since <= s.seen_until) > part * count(*)
-			FROM (SELECT c.user_id, min(c.since) AS since FROM pql.change c WHERE c.due_at <= as_of GROUP BY c.user_id) c
-			FULL JOIN (SELECT s.user_id, max(s.seen_until) AS seen_until FROM pql.state s WHERE s.model = m.model GROUP BY s.user_id) s ON s.user_id = c.user_id));
+	-- Each by itself, for to count everybody takes long. Who loads much marks many, of whom few are to be read again: where each refresh counted everybody, it found more marks the next time,
+	-- and never caught up.
+	IF many AND pql.users_to_reread(as_of) >= few THEN
+		many := coalesce(pql.share_to_reread(as_of) > part, false);
+	ELSE
+		many := false;
 	END IF;
 	IF NOT many AND everybody_since IS NULL THEN
 		RETURN '{}';

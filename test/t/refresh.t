@@ -164,6 +164,21 @@ my $leads = run("SELECT count(*) FROM pql.lead;");
 is(run("CALL pql.refresh(); SELECT users >= 12000, reread FROM pql.run ORDER BY run_id DESC LIMIT 1;"), "t|0\n", 'nor for one that keeps something else');
 cmp_ok(run("SELECT count(*) FROM pql.lead;"), '>=', $leads, 'which loses no lead');
 all_is_well('after that');
+is(run(<<'SQL'), "0|t\n", 'many events of now are no reason to look at everybody');
+SET track_functions = 'pl';
+INSERT INTO pql.event (user_id, occurred_at, event) SELECT 'many' || n, now(), 'session_start' FROM generate_series(1, 12000) n;
+CALL pql.refresh();
+SELECT pg_stat_force_next_flush() \g /dev/null
+SELECT (SELECT count(*) FROM pg_stat_user_functions f WHERE f.funcid = 'pql.share_to_reread'::regproc), (SELECT users >= 12000 FROM pql.run ORDER BY run_id DESC LIMIT 1);
+SQL
+is(run(<<'SQL'), "1\n", 'late ones are');
+SET track_functions = 'pl';
+INSERT INTO pql.event (user_id, occurred_at, event) SELECT 'many' || n, now() - interval '1 day', 'session_start' FROM generate_series(1, 12000) n;
+CALL pql.refresh();
+SELECT pg_stat_force_next_flush() \g /dev/null
+SELECT count(*) FROM pg_stat_user_functions f WHERE f.funcid = 'pql.share_to_reread'::regproc;
+SQL
+all_is_well('after them');
 
 
 # --- All at once ---
