@@ -376,7 +376,8 @@ BEGIN
 		SELECT array_agg(a.user_id) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS users, array_agg(a.source) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS sources,
 			array_agg(a.since) FILTER (WHERE NOT pql.is_account_key(a.user_id)) AS since, array_agg(a.user_id) FILTER (WHERE pql.is_account_key(a.user_id)) AS accounts
 		FROM (
-			SELECT c.user_id, c.source, c.since FROM pql.change c WHERE c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
+			-- by user: IS TRUE keeps it from going through all marks by time where statistics are of when there were none
+			SELECT c.user_id, c.source, c.since FROM pql.change c WHERE c.user_id = ANY (picked) AND (c.due_at <= refresh_batch.as_of) IS TRUE
 			UNION ALL
 			-- whose time has come, though nothing did
 			SELECT u.user_id, '', 'infinity' FROM unnest(picked) u (user_id)
@@ -402,7 +403,7 @@ BEGIN
 		-- with all ids of the person, under any of which there may be a lead
 		SELECT t.*, ARRAY(SELECT a.user_id FROM same a WHERE a.same_as = t.user_id) || t.user_id AS ids FROM told t WHERE unreadable = '{}' OR t.user_id NOT IN (SELECT w.user_id FROM waits w)
 	), claimed AS (
-		DELETE FROM pql.change c WHERE c.user_id = ANY (picked) AND c.due_at <= refresh_batch.as_of
+		DELETE FROM pql.change c WHERE c.user_id = ANY (picked) AND (c.due_at <= refresh_batch.as_of) IS TRUE
 			-- what came from sources that cannot be read may be still to come
 			AND (unreadable = '{}' OR (c.source = ANY (unreadable)) IS NOT TRUE AND c.user_id NOT IN (SELECT w.user_id FROM waits w))
 			AND c.user_id NOT IN (SELECT l.id FROM unlocked l)
